@@ -1,0 +1,61 @@
+"""Keras model in, `.tflite` with GeneratePW out."""
+
+from __future__ import annotations
+
+import tensorflow as tf
+import tf_keras as keras
+
+from keras_hypertinypw import checks
+from keras_hypertinypw.errors import ConversionError
+from keras_hypertinypw.freeze import freeze
+from keras_hypertinypw.op_insertion import insert_generate_ops
+from keras_hypertinypw.verification import verify as verify_model
+
+# What TFLM's kernels and this package's interpreter take at the ends.
+_IO_TYPES = (tf.int8, tf.float32)
+
+
+def convert_keras_model(
+    model: keras.Model,
+    *,
+    inference_input_type: tf.DType = tf.int8,
+    inference_output_type: tf.DType = tf.int8,
+    verify: bool = True,
+) -> bytes:
+    """Converts a quantized, trained model to an int8 `.tflite`.
+
+    The stock converter makes a dense model; each generated kernel in it is
+    compared with the integer definition and replaced by a GeneratePW op.
+
+    Args:
+        model: What `quantize_model` returned, trained.
+        inference_input_type: `tf.int8` or `tf.float32`.
+        inference_output_type: `tf.int8` or `tf.float32`.
+        verify: Whether to run the result in TFLM against the dense model.
+
+    Returns:
+        Bytes of the file.
+
+    Raises:
+        ConversionError: If the model cannot be frozen (see `freeze`), a
+            kernel differs from its definition, or TFLM's outputs differ.
+    """
+    checks.one_of("inference_input_type", inference_input_type, _IO_TYPES)
+    checks.one_of("inference_output_type", inference_output_type, _IO_TYPES)
+    frozen = freeze(
+        model,
+        inference_input_type=inference_input_type,
+        inference_output_type=inference_output_type,
+    )
+    content = insert_generate_ops(frozen.dense_model, frozen.specs)
+    if verify:
+        result = verify_model(content, dense_model=frozen.dense_model)
+        if not result.identical:
+            raise ConversionError(
+                "Expected TFLM's outputs to equal the dense model's. "
+                f"Received: {result.num_differences} of {result.num_values} "
+                f"values different, kernels different: "
+                f"{result.different_kernels or 'none'}. This is a bug; "
+                "please report it with the model."
+            )
+    return content

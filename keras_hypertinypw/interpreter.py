@@ -1,0 +1,282 @@
+"""Runs a `.tflite` in the official TFLM interpreter, or in LiteRT."""
+
+from __future__ import annotations
+
+from types import TracebackType
+from typing import Any, Literal, NamedTuple
+
+import numpy as np
+from ai_edge_litert import schema_py_generated as schema
+
+from keras_hypertinypw import flatbuffer
+from keras_hypertinypw.errors import ConversionError
+from keras_hypertinypw.op_insertion import GENERATE_PW_OP
+from keras_hypertinypw.runtimes import Backend, LiteRtBackend, TflmBackend
+
+Runtime = Literal["tflm", "litert"]
+RUNTIMES: tuple[Runtime, ...] = ("tflm", "litert")
+
+_DTYPES: dict[int, np.dtype[Any]] = {
+    schema.TensorType.FLOAT32: np.dtype(np.float32),
+    schema.TensorType.INT8: np.dtype(np.int8),
+    schema.TensorType.UINT8: np.dtype(np.uint8),
+    schema.TensorType.INT16: np.dtype(np.int16),
+    schema.TensorType.INT32: np.dtype(np.int32),
+    schema.TensorType.INT64: np.dtype(np.int64),
+}
+
+
+class _Port(NamedTuple):
+    """The model's input or output; scale 0 without quantization."""
+
+    shape: tuple[int, ...]
+    dtype: np.dtype[Any]
+    scale: float
+    zero_point: int
+
+    def quantize(self, x: np.ndarray) -> np.ndarray:
+        if not self.scale:
+            return x.astype(self.dtype)
+        limits = np.iinfo(self.dtype)
+        steps = np.floor(x.astype(np.float64) / self.scale + 0.5)
+        steps = np.clip(steps + self.zero_point, limits.min, limits.max)
+        return steps.astype(self.dtype)
+
+    def dequantize(self, y: np.ndarray) -> np.ndarray:
+        if not self.scale:
+            return y.astype(np.float32)
+        steps = y.astype(np.int32) - self.zero_point
+        return steps.astype(np.float32) * np.float32(self.scale)
+
+
+class _Generated(NamedTuple):
+    """The output of one GeneratePW op."""
+
+    name: str
+    shape: tuple[int, ...]
+
+
+class Interpreter:
+    """Runs a `.tflite` sample by sample.
+
+    Args:
+        model_content: Bytes of a `.tflite` file with one input and one
+            output, both of batch size 1.
+        runtime: "tflm" is the official TensorFlow Lite Micro interpreter, in
+            a child process. "litert" is desktop TensorFlow Lite with
+            reference kernels; it has no GeneratePW, so `materialize` first.
+        arena_size: Size of TFLM's tensor arena, in bytes. None takes what the
+            model needs.
+
+    Raises:
+        ConversionError: If the file is damaged, the runtime refuses it, or
+            the arena is too small.
+        RuntimeError: If TFLM's host library cannot be compiled.
+
+    Example:
+        >>> with Interpreter(model_content) as interpreter:
+        ...     y_score = interpreter.predict(x_test)
+    """
+
+    def __init__(
+        self,
+        model_content: bytes,
+        *,
+        runtime: Runtime = "tflm",
+        arena_size: int | None = None,
+    ) -> None:
+        if runtime not in RUNTIMES:
+            raise ValueError(
+                f"Expected `runtime` to be one of {RUNTIMES}. Received: "
+                f"runtime={runtime!r}."
+            )
+        if arena_size is not None and arena_size < 1:
+            raise ValueError(
+                "Expected `arena_size` as a positive number of bytes, or "
+                f"None. Received: arena_size={arena_size}."
+            )
+        model = flatbuffer.read_model(model_content)
+        _check_constants(model)
+        graph = model.subgraphs[0]
+        self._input = _read_port(graph, "input", graph.inputs)
+        self._output = _read_port(graph, "output", graph.outputs)
+        self._generated = _read_generated(model)
+        self._backend: Backend
+        if runtime == "tflm":
+            self._backend = TflmBackend(bytes(model_content), arena_size)
+        else:
+            self._backend = LiteRtBackend(bytes(model_content))
+
+    def predict(self, x: np.ndarray) -> np.ndarray:
+        """Runs every sample of a batch.
+
+        Args:
+            x: Array of shape `(num_samples, ...)`. Floating point is
+                quantized with the input's scale, ties upwards; the input's
+                own type passes through.
+
+        Returns:
+            Array of shape `(num_samples, ...)`: float32 for floating point
+            `x`, else the output's own type, not dequantized.
+
+        Raises:
+            ValueError: If shape or type of `x` do not fit the model.
+            ConversionError: If the runtime fails.
+        """
+        x = np.asarray(x)
+        sample_shape = self._input.shape[1:]
+        if x.ndim == 0 or x.shape[1:] != sample_shape:
+            raise ValueError(
+                f"Expected `x` of shape (num_samples, "
+                f"{', '.join(map(str, sample_shape))}). Received: "
+                f"shape={x.shape}."
+            )
+        is_float = np.issubdtype(x.dtype, np.floating)
+        if not is_float and x.dtype != self._input.dtype:
+            raise ValueError(
+                f"Expected `x` as float32, or as {self._input.dtype} to pass "
+                f"through. Received: dtype={x.dtype}."
+            )
+        inputs = self._input.quantize(x) if is_float else x
+        outputs = self._backend.run(
+            inputs.reshape(len(x), *self._input.shape), self._output.dtype
+        )
+        outputs = outputs.reshape(len(x), *self._output.shape[1:])
+        return self._output.dequantize(outputs) if is_float else outputs
+
+    @property
+    def input_shape(self) -> tuple[int, ...]:
+        """Shape of the model's input, `(1, ...)`."""
+        return self._input.shape
+
+    @property
+    def input_dtype(self) -> np.dtype:
+        """Type of the model's input."""
+        return np.dtype(self._input.dtype)
+
+    def reset(self) -> None:
+        """Resets the model's state; cached kernels survive."""
+        self._backend.reset()
+
+    @property
+    def arena_used_bytes(self) -> int | None:
+        """Bytes of the arena in use; None with "litert", which has none."""
+        return self._backend.arena_used_bytes()
+
+    @property
+    def generate_counts(self) -> dict[str, int]:
+        """Syntheses so far by kernel tensor, in the order of the ops."""
+        counts, _ = self._backend.ops()
+        names = [op.name for op in self._generated]
+        return dict(zip(names, counts, strict=True))
+
+    @property
+    def generate_count(self) -> int:
+        """Syntheses of the op that synthesized most; 0 without any op.
+
+        1 after any number of `predict` means that every cached kernel was
+        synthesized at most once; `generate_counts` has all ops.
+        """
+        return max(self.generate_counts.values(), default=0)
+
+    def reset_generate_counts(self) -> None:
+        """Sets every op's count of syntheses to 0."""
+        self._backend.reset_counts()
+
+    @property
+    def kernels(self) -> list[np.ndarray]:
+        """The int8 kernels, in the order of the ops, in the tensors' shapes.
+
+        A cached kernel is read from the arena as it is now; one that is made
+        per invocation is a copy, since activations may overwrite it.
+
+        Raises:
+            ValueError: If an op did not synthesize yet: `predict` first.
+        """
+        _, kernels = self._backend.ops()
+        for op, data in zip(self._generated, kernels, strict=True):
+            if not data:
+                raise ValueError(
+                    f"Kernel '{op.name}': expected at least one `predict` "
+                    "before `kernels`. Received: none, and its synthesis is "
+                    "lazy."
+                )
+        return [
+            np.frombuffer(data, np.int8).reshape(op.shape)
+            for op, data in zip(self._generated, kernels, strict=True)
+        ]
+
+    def close(self) -> None:
+        """Frees the runtime; may be called twice."""
+        self._backend.close()
+
+    def __enter__(self) -> Interpreter:
+        return self
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+
+def _check_constants(model: schema.ModelT) -> None:
+    """Checks that constants fill their shapes: TFLM reads on regardless."""
+    for graph in model.subgraphs:
+        for tensor in graph.tensors:
+            if tensor.type in _DTYPES and flatbuffer.is_constant(model, tensor):
+                flatbuffer.tensor_data(model, tensor)
+
+
+def _read_port(graph: schema.SubGraphT, what: str, indices: list[int]) -> _Port:
+    if len(indices) != 1:
+        raise ConversionError(
+            f"Expected a model with one {what}. Received: {len(indices)}."
+        )
+    tensor = graph.tensors[indices[0]]
+    shape = flatbuffer.tensor_shape(tensor)
+    if not shape or shape[0] != 1 or min(shape) < 1:
+        raise ConversionError(
+            f"Expected an {what} of shape (1, ...). Received: {shape}. "
+            "Convert the model with batch size 1."
+        )
+    if tensor.type not in _DTYPES:
+        raise ConversionError(
+            f"Expected an {what} of a numpy type. Received: TensorType "
+            f"{tensor.type}."
+        )
+    scales = flatbuffer.scales(tensor)
+    zero_points = flatbuffer.zero_points(tensor)
+    if len(scales) > 1:
+        raise ConversionError(
+            f"Expected one scale for the {what}. Received: {len(scales)}."
+        )
+    return _Port(
+        shape,
+        _DTYPES[tensor.type],
+        float(scales[0]) if len(scales) else 0.0,
+        int(zero_points[0]) if len(zero_points) else 0,
+    )
+
+
+def _read_generated(model: schema.ModelT) -> list[_Generated]:
+    generated: list[_Generated] = []
+    for graph in model.subgraphs:
+        for operator in graph.operators:
+            if flatbuffer.custom_name(model, operator) != GENERATE_PW_OP:
+                continue
+            if len(operator.outputs) != 1:
+                raise ConversionError(
+                    f"Expected {GENERATE_PW_OP} with one output. Received: "
+                    f"{len(operator.outputs)}."
+                )
+            tensor = graph.tensors[operator.outputs[0]]
+            name = flatbuffer.tensor_name(tensor)
+            # Slimmed files have no names.
+            if not name or name in [op.name for op in generated]:
+                name = f"{name or GENERATE_PW_OP}:{len(generated)}"
+            shape = flatbuffer.tensor_shape(tensor)
+            generated.append(_Generated(name, shape))
+    return generated

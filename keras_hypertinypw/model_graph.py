@@ -1,0 +1,178 @@
+"""Edits of a functional model's configuration, with its weights.
+
+A `ModelGraph` is the model as plain data: layer configs by name, the edges
+between them, and weight arrays by layer name. Rewrites change that data, and
+`build_model` makes a new model of it; the original is never touched.
+"""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+import numpy as np
+import tf_keras as keras
+
+from keras_hypertinypw.errors import ConversionError
+from keras_hypertinypw.generator import generator_scope
+
+
+class ModelGraph:
+    """A functional or sequential model as configuration and weights.
+
+    Args:
+        model: A built tf_keras model.
+
+    Attributes:
+        layers: Layer entries (`class_name`, `config`, `inbound_nodes`) by
+            layer name, in the model's order.
+        weights: Lists of arrays by layer name, as `layer.get_weights()`.
+    """
+
+    def __init__(self, model: keras.Model) -> None:
+        if isinstance(model, keras.Sequential):
+            model = keras.Model(model.inputs, model.outputs, name=model.name)
+        self._config = copy.deepcopy(model.get_config())
+        self.layers: dict[str, dict[str, Any]] = {
+            entry["config"]["name"]: entry for entry in self._config["layers"]
+        }
+        self.weights: dict[str, list[np.ndarray]] = {
+            layer.name: layer.get_weights() for layer in model.layers
+        }
+
+    def class_name(self, name: str) -> str:
+        """Returns the class of a layer, without its package."""
+        return self.layers[name]["class_name"].split(">")[-1]
+
+    def names(self, class_name: str) -> list[str]:
+        """Returns the names of all layers of a class."""
+        return [n for n in self.layers if self.class_name(n) == class_name]
+
+    def config(self, name: str) -> dict[str, Any]:
+        """Returns the mutable config of a layer."""
+        return self.layers[name]["config"]
+
+    def inputs_of(self, name: str) -> list[str]:
+        """Returns the names of the layers a layer reads, with repetition."""
+        found: list[str] = []
+        _map_references(
+            self.layers[name]["inbound_nodes"],
+            self.layers,
+            lambda reference: (found.append(reference[0]), reference)[1],
+        )
+        return found
+
+    def only_consumer(self, name: str) -> str | None:
+        """Returns the layer that alone reads `name`, once, if there is one."""
+        consumers = [
+            reader
+            for reader in self.layers
+            for source in self.inputs_of(reader)
+            if source == name
+        ]
+        outputs: list[str] = []
+        _map_references(
+            self._config["output_layers"],
+            self.layers,
+            lambda reference: (outputs.append(reference[0]), reference)[1],
+        )
+        if len(consumers) == 1 and name not in outputs:
+            return consumers[0]
+        return None
+
+    def remove(self, name: str) -> None:
+        """Removes a layer with one input; its readers read that instead."""
+        (source,) = self.inputs_of(name)
+        self._config["output_layers"] = self._redirected(
+            self._config["output_layers"], name, source
+        )
+        for entry in self.layers.values():
+            entry["inbound_nodes"] = self._redirected(
+                entry["inbound_nodes"], name, source
+            )
+        self._config["layers"].remove(self.layers.pop(name))
+        self.weights.pop(name, None)
+
+    def insert_after(
+        self, name: str, class_name: str, config: dict[str, Any]
+    ) -> None:
+        """Inserts a layer that all readers of `name` read in its place."""
+        new = config["name"]
+        for entry in self.layers.values():
+            entry["inbound_nodes"] = self._redirected(
+                entry["inbound_nodes"], name, new
+            )
+        entry = {
+            "module": "tf_keras.layers",
+            "class_name": class_name,
+            "config": config,
+            "registered_name": None,
+            "name": new,
+            "inbound_nodes": [[[name, 0, 0, {}]]],
+        }
+        position = self._config["layers"].index(self.layers[name]) + 1
+        self._config["layers"].insert(position, entry)
+        self.layers[new] = entry
+        self.weights[new] = []
+
+    def _redirected(self, nested: Any, old: str, new: str) -> Any:
+        def redirect(reference: list) -> list:
+            if reference[0] != old:
+                return reference
+            return [new, 0, 0, *reference[3:]]
+
+        return _map_references(nested, self.layers, redirect)
+
+    def build_model(self) -> keras.Model:
+        """Returns a new model of this graph, with these weights."""
+        with generator_scope():
+            model = keras.Model.from_config(self._config)
+        for layer in model.layers:
+            layer.set_weights(self.weights[layer.name])
+        return model
+
+
+def _map_references(nested: Any, names: dict, function: Any) -> Any:
+    """Applies `function` to each `[layer_name, node, tensor, ...]` inside."""
+    if isinstance(nested, dict):
+        return {
+            key: _map_references(value, names, function)
+            for key, value in nested.items()
+        }
+    if not isinstance(nested, (list, tuple)):
+        return nested
+    if (
+        len(nested) >= 3
+        and isinstance(nested[0], str)
+        and nested[0] in names
+        and isinstance(nested[1], int)
+    ):
+        return function(list(nested))
+    return [_map_references(item, names, function) for item in nested]
+
+
+def require_functional(model: Any) -> None:
+    """Checks that a model can be read as a graph.
+
+    Raises:
+        TypeError: If it is not a tf_keras model.
+        ConversionError: If it is subclassed or not built.
+    """
+    if not isinstance(model, keras.Model):
+        module = type(model).__module__
+        hint = (
+            "It is a Keras 3 model: build it with `import tf_keras as keras`"
+            if module.startswith("keras.")
+            else "Pass a `tf_keras.Model`"
+        )
+        raise TypeError(
+            f"Expected a tf_keras model. Received: {type(model).__name__} "
+            f"from {module}. {hint}."
+        )
+    is_graph = isinstance(model, keras.Sequential) or model._is_graph_network
+    if not is_graph or not model.built or not model.inputs:
+        raise ConversionError(
+            f"Expected a built functional or sequential model. Received: "
+            f"'{model.name}' of type {type(model).__name__}. Build it from "
+            "`keras.Input`."
+        )

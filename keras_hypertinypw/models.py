@@ -1,0 +1,101 @@
+"""Networks of the examples: the same graph with stored or generated kernels."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import tf_keras as keras
+
+from keras_hypertinypw.generator import BaseGenerator
+from keras_hypertinypw.layers import HyperPointwise
+
+_layers = keras.layers
+
+
+def ecg_network(
+    input_shape: tuple[int, int],
+    num_classes: int,
+    *,
+    width: int = 64,
+    generator: BaseGenerator | None = None,
+) -> keras.Model:
+    """1-D depthwise-separable network for beats.
+
+    The first pointwise layer is always stored, as in the paper (PW1); with a
+    generator the other three are HyperPointwise.
+
+    Args:
+        input_shape: `(samples, channels)`.
+        num_classes: Number of logits.
+        width: Channels of every pointwise layer; the stem has half of them.
+        generator: The shared generator, or None for stored kernels.
+    """
+    inputs = keras.Input(input_shape, name="beat")
+    x = _layers.Conv1D(
+        width // 2, 7, strides=2, padding="same", use_bias=False, name="stem"
+    )(inputs)
+    x = _normalize(x)
+    for index, strides in enumerate((2, 1, 2, 1)):
+        x = _layers.DepthwiseConv1D(
+            5,
+            strides=strides,
+            padding="same",
+            use_bias=False,
+            name=f"depthwise_{index}",
+        )(x)
+        x = _normalize(x)
+        shared = generator if index else None
+        x = _pointwise(_layers.Conv1D, width, shared, f"pointwise_{index}")(x)
+        x = _normalize(x)
+    x = _layers.GlobalAveragePooling1D(name="pool")(x)
+    outputs = _layers.Dense(num_classes, name="logits")(x)
+    return keras.Model(inputs, outputs, name="ecg_network")
+
+
+def ds_cnn(
+    input_shape: tuple[int, int, int],
+    num_classes: int,
+    *,
+    width: int = 64,
+    num_blocks: int = 4,
+    generator: BaseGenerator | None = None,
+) -> keras.Model:
+    """2-D depthwise-separable network in the shape of MLPerf Tiny's DS-CNN.
+
+    Args:
+        input_shape: `(height, width, channels)`, as `(49, 10, 1)` for MFCC.
+        num_classes: Number of logits.
+        width: Channels of every layer.
+        num_blocks: Number of depthwise-separable blocks.
+        generator: The shared generator of all pointwise layers but the
+            first, or None for stored kernels.
+    """
+    inputs = keras.Input(input_shape, name="image")
+    x = _layers.Conv2D(
+        width, (10, 4), strides=2, padding="same", use_bias=False, name="stem"
+    )(inputs)
+    x = _normalize(x)
+    for index in range(num_blocks):
+        x = _layers.DepthwiseConv2D(
+            3, padding="same", use_bias=False, name=f"depthwise_{index}"
+        )(x)
+        x = _normalize(x)
+        shared = generator if index else None
+        x = _pointwise(_layers.Conv2D, width, shared, f"pointwise_{index}")(x)
+        x = _normalize(x)
+    x = _layers.GlobalAveragePooling2D(name="pool")(x)
+    outputs = _layers.Dense(num_classes, name="logits")(x)
+    return keras.Model(inputs, outputs, name="ds_cnn")
+
+
+def _pointwise(
+    conv: Any, width: int, generator: BaseGenerator | None, name: str
+) -> keras.layers.Layer:
+    if generator is None:
+        return conv(width, 1, use_bias=False, name=name)
+    return HyperPointwise(width, generator, use_bias=False, name=name)
+
+
+def _normalize(x: Any) -> Any:
+    # Keras's own momentum, 0.99, lags behind for the first epochs.
+    return _layers.ReLU()(_layers.BatchNormalization(momentum=0.9)(x))

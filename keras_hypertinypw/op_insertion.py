@@ -1,0 +1,220 @@
+"""Replaces constant pointwise kernels by GeneratePW outputs, and reads back.
+
+Only bytes and integers: the dense model comes from the stock converter, the
+specs from `freeze.py`.
+"""
+
+from __future__ import annotations
+
+import collections
+from collections.abc import Sequence
+
+from ai_edge_litert import schema_py_generated as schema
+
+from keras_hypertinypw.errors import ConversionError
+from keras_hypertinypw.flatbuffer import (
+    add_buffer,
+    consumers,
+    custom_name,
+    is_constant,
+    read_model,
+    tensor_data,
+    tensor_name,
+    tensor_shape,
+    write_model,
+)
+from keras_hypertinypw.kernel_search import (
+    KernelTensor,
+    find_kernel,
+    find_kernel_tensors,
+)
+from keras_hypertinypw.model_checks import NO_BUFFER
+from keras_hypertinypw.pruning import prune_buffers
+from keras_hypertinypw.spec import GeneratorSpec, PointwiseSpec
+
+GENERATE_PW_OP = "GeneratePW"
+
+CODES_INPUT = 0
+GENERATOR_INPUT = 1
+
+
+def insert_generate_ops(
+    model_content: bytes, specs: Sequence[PointwiseSpec]
+) -> bytes:
+    """Replaces each constant pointwise kernel by a GeneratePW output.
+
+    A kernel is found by its data, since the names of tensors do not survive
+    the TFLite converter: what is replaced is what the spec synthesizes, to
+    the last bit.
+
+    Args:
+        model_content: The dense int8 `.tflite`, kernels constant.
+        specs: One spec per generated layer, in any order.
+
+    Returns:
+        Bytes of a `.tflite` in which every kernel of `specs` is the output of
+        a GeneratePW op, placed before the kernel's first consumer.
+
+    Raises:
+        ConversionError: If the file is damaged, or no constant kernel equals
+            what a spec synthesizes.
+    """
+    model = read_model(model_content)
+    kernels = find_kernel_tensors(model)
+    claims: collections.Counter[int] = collections.Counter()
+    generators: dict[bytes, int] = {}
+    for spec in specs:
+        kernel = find_kernel(kernels, spec, claims)
+        claims[kernel.index] += 1
+        if claims[kernel.index] == 1:
+            generator = _add_generator(model, spec.generator, generators)
+            _insert_op(model, spec, kernel, generator)
+    prune_buffers(model)
+    return write_model(model)
+
+
+def _add_generator(
+    model: schema.ModelT,
+    generator: GeneratorSpec,
+    generators: dict[bytes, int],
+) -> int:
+    """Returns the generator's tensor index, adding each blob only once."""
+    blob = generator.to_bytes()
+    if blob not in generators:
+        suffix = len(generators) or ""
+        generators[blob] = _add_tensor(model, f"generator{suffix}", blob)
+    return generators[blob]
+
+
+def _add_tensor(model: schema.ModelT, name: str, data: bytes) -> int:
+    tensors = model.subgraphs[0].tensors
+    tensors.append(
+        schema.TensorT(
+            name=name,
+            type=schema.TensorType.UINT8,
+            shape=[len(data)],
+            buffer=add_buffer(model, data),
+        )
+    )
+    return len(tensors) - 1
+
+
+def _insert_op(
+    model: schema.ModelT,
+    spec: PointwiseSpec,
+    kernel: KernelTensor,
+    generator: int,
+) -> None:
+    graph = model.subgraphs[0]
+    first_consumer = min(index for index, _ in consumers(graph, kernel.index))
+    count = sum(
+        custom_name(model, o) == GENERATE_PW_OP for o in graph.operators
+    )
+    codes = _add_tensor(model, f"codes{count or ''}", spec.codes_to_bytes())
+    operator = schema.OperatorT(
+        opcodeIndex=_operator_code(model),
+        inputs=[codes, generator],
+        outputs=[kernel.index],
+        # A list: the builder aligns nothing but numpy data of buffers.
+        customOptions=list(spec.options_to_bytes()),
+    )
+    graph.operators.insert(first_consumer, operator)
+    # Scales, shape, type and name stay; the data goes.
+    graph.tensors[kernel.index].buffer = NO_BUFFER
+
+
+def _operator_code(model: schema.ModelT) -> int:
+    """Returns the index of GeneratePW's operator code, adding it if needed."""
+    for index, code in enumerate(model.operatorCodes):
+        if code.customCode in (GENERATE_PW_OP, GENERATE_PW_OP.encode()):
+            return index
+    custom = schema.BuiltinOperator.CUSTOM
+    model.operatorCodes.append(
+        schema.OperatorCodeT(
+            deprecatedBuiltinCode=custom,
+            builtinCode=custom,
+            customCode=GENERATE_PW_OP,
+        )
+    )
+    return len(model.operatorCodes) - 1
+
+
+def read_specs(model_content: bytes) -> tuple[PointwiseSpec, ...]:
+    """Reads the GeneratePW ops of a file; inverse of `insert_generate_ops`.
+
+    Args:
+        model_content: Bytes of a `.tflite`, with or without GeneratePW.
+
+    Returns:
+        One spec per op, in order of execution. `layer_name` is the name of
+        the kernel tensor: the file does not hold the Keras layer's.
+
+    Raises:
+        ConversionError: If the file is damaged, or an op says what
+            `tflm_ops/README.md` does not allow.
+    """
+    model = read_model(model_content)
+    return tuple(read_spec(model, op) for op in generate_operators(model))
+
+
+def generate_operators(model: schema.ModelT) -> list[schema.OperatorT]:
+    """Returns the GeneratePW operators of the main subgraph."""
+    return [
+        operator
+        for operator in model.subgraphs[0].operators
+        if custom_name(model, operator) == GENERATE_PW_OP
+    ]
+
+
+def read_spec(
+    model: schema.ModelT, operator: schema.OperatorT
+) -> PointwiseSpec:
+    """Reads one GeneratePW operator; see `read_specs`."""
+    tensors = model.subgraphs[0].tensors
+    indices = [*operator.inputs, *operator.outputs]
+    if len(operator.inputs) != 2 or len(indices) != 3 or min(indices) < 0:
+        raise _malformed(
+            "", "2 inputs and 1 output", (operator.inputs, operator.outputs)
+        )
+    kernel = tensors[operator.outputs[0]]
+    name, shape = tensor_name(kernel), tensor_shape(kernel)
+    if kernel.type != schema.TensorType.INT8 or min(shape, default=0) < 1:
+        raise _malformed(
+            name, "an int8 output of at least one weight", (kernel.type, shape)
+        )
+    codes = _bytes_of(model, tensors[operator.inputs[CODES_INPUT]], name)
+    blob = _bytes_of(model, tensors[operator.inputs[GENERATOR_INPUT]], name)
+    options = operator.customOptions
+    try:
+        return PointwiseSpec.from_bytes(
+            name,
+            GeneratorSpec.from_bytes(blob),
+            codes,
+            b"" if options is None else bytes(options),
+            shape,
+        )
+    except ValueError as error:
+        raise ConversionError(
+            f"{GENERATE_PW_OP} of '{name}': {error} Convert the model again, "
+            "with the version of keras_hypertinypw that reads it."
+        ) from error
+
+
+def _bytes_of(
+    model: schema.ModelT, tensor: schema.TensorT, kernel_name: str
+) -> bytes:
+    constant = is_constant(model, tensor)
+    if tensor.type != schema.TensorType.UINT8 or not constant:
+        raise _malformed(
+            kernel_name,
+            f"constant uint8 data in '{tensor_name(tensor)}'",
+            f"type {tensor.type}, constant={constant}",
+        )
+    return tensor_data(model, tensor).tobytes()
+
+
+def _malformed(name: str, expected: str, received: object) -> ConversionError:
+    return ConversionError(
+        f"{GENERATE_PW_OP} of '{name}': expected {expected}. Received: "
+        f"{received}. Convert the model again."
+    )

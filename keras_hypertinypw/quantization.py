@@ -1,0 +1,205 @@
+"""Quantization-aware training: tfmot for ordinary layers, ours for the rest."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import tensorflow as tf
+import tensorflow_model_optimization as tfmot
+import tf_keras as keras
+
+from keras_hypertinypw import folding
+from keras_hypertinypw.errors import ConversionError
+from keras_hypertinypw.generator import BaseGenerator, generator_scope
+from keras_hypertinypw.layers import HyperPointwise
+from keras_hypertinypw.model_graph import ModelGraph, require_functional
+
+_tfmot = tfmot.quantization.keras
+_RANGE_DECAY = 0.999  # Of tfmot's MovingAverageQuantizer.
+
+
+class HyperPointwiseQuantizeConfig(_tfmot.QuantizeConfig):
+    """Quantizes a HyperPointwise's output; the layer does its own kernel."""
+
+    def get_weights_and_quantizers(self, layer: Any) -> list:
+        """The kernel is fake-quantized inside the layer."""
+        return []
+
+    def get_activations_and_quantizers(self, layer: Any) -> list:
+        """The activation runs unchanged, before the output quantizer."""
+        return []
+
+    def set_quantize_weights(self, layer: Any, quantize_weights: Any) -> None:
+        """Nothing to set."""
+        return None
+
+    def set_quantize_activations(
+        self, layer: Any, quantize_activations: Any
+    ) -> None:
+        """Nothing to set."""
+        return None
+
+    def get_output_quantizers(self, layer: Any) -> list:
+        """As tfmot quantizes activations: 8 bits, moving average of ranges."""
+        return [
+            _tfmot.quantizers.MovingAverageQuantizer(
+                num_bits=8, per_axis=False, symmetric=False, narrow_range=False
+            )
+        ]
+
+    def get_config(self) -> dict:
+        """It has no parameters."""
+        return {}
+
+
+def quantize_model(
+    model: keras.Model,
+    *,
+    num_bits: int = 8,
+    calibration_data: Any = None,
+) -> keras.Model:
+    """Returns a copy of a model for quantization-aware training.
+
+    A BatchNormalization behind a convolution is folded, 1-D layers become
+    2-D ones, and generators, codes and kernels are fake-quantized with the
+    integer arithmetic of `integer.py`. The model passed in is unchanged. A
+    quantized model does not reload from `.keras`: build the float model
+    again, call `quantize_model`, then `load_weights`.
+
+    Args:
+        model: A built functional or sequential tf_keras model.
+        num_bits: Bits of activations and stored kernels; TFLM runs 8.
+        calibration_data: A few hundred inputs of the model, to start the
+            activations' ranges from. Without it they start at tfmot's
+            [-6, 6] and take thousands of steps to settle.
+
+    Raises:
+        TypeError: If `model` is not a tf_keras model.
+        ConversionError: If a layer cannot be quantized, or two generators
+            have the same name.
+        ValueError: If `num_bits` is not 8.
+    """
+    require_functional(model)
+    if num_bits != 8:
+        raise ValueError(
+            f"Expected `num_bits` to be 8, what TFLM's kernels run. "
+            f"Received: num_bits={num_bits}."
+        )
+    find_generators(model)
+    graph = ModelGraph(model)
+    folding.unfold_1d(graph)
+    folding.fold_batch_norms(graph)
+    folding.fold_relus(graph)
+    _mark_quantized(graph)
+    folded = graph.build_model()
+    with generator_scope(), _tfmot.quantize_scope(
+        {"HyperPointwiseQuantizeConfig": HyperPointwiseQuantizeConfig}
+    ):
+        annotated = keras.models.clone_model(folded, clone_function=_annotate)
+        annotated.set_weights(folded.get_weights())
+        quantized = _quantize_apply(annotated)
+    _copy_hyper_weights(folded, quantized)
+    if calibration_data is not None:
+        _calibrate(quantized, calibration_data)
+    return quantized
+
+
+def _calibrate(model: keras.Model, inputs: Any) -> None:
+    """Sets each layer's activation ranges to those of `inputs`.
+
+    tfmot moves a range by a thousandth of the way to the batch's, so what the
+    batch's was follows from one step; the inputs' ranges only ever widen, so
+    they start from nothing. Layers are set in topological order, each on what
+    the layers before it give.
+    """
+
+    @tf.function(autograph=False)
+    def step():
+        model(inputs, training=True)
+
+    for layer in model.layers:
+        ranges = [
+            weight
+            for weight in layer.non_trainable_weights
+            if weight.name.endswith(("_min:0", "_max:0"))
+            and "kernel" not in weight.name
+        ]
+        if not ranges:
+            continue
+        if isinstance(
+            getattr(layer, "quantizer", None),
+            _tfmot.quantizers.AllValuesQuantizer,
+        ):
+            for weight in ranges:
+                weight.assign(0.0)
+            step()
+            continue
+        before = [weight.numpy() for weight in ranges]
+        step()
+        for weight, old in zip(ranges, before, strict=True):
+            weight.assign(old + (weight.numpy() - old) / (1 - _RANGE_DECAY))
+
+
+def find_layers(model: keras.Model) -> list[HyperPointwise]:
+    """Returns the HyperPointwise layers of a float or quantized model."""
+    layers = [getattr(layer, "layer", layer) for layer in model.layers]
+    return [layer for layer in layers if isinstance(layer, HyperPointwise)]
+
+
+def find_generators(model: keras.Model) -> list[BaseGenerator]:
+    """Returns the distinct generators of a model.
+
+    Raises:
+        ConversionError: If two generators have the same name, as happens
+            when layers are cloned or loaded outside a `generator_scope`.
+    """
+    owners: dict[str, HyperPointwise] = {}
+    for layer in find_layers(model):
+        owner = owners.setdefault(layer.generator.name, layer)
+        if owner.generator is not layer.generator:
+            raise ConversionError(
+                f"Layers '{owner.name}' and '{layer.name}': expected one "
+                f"generator named '{layer.generator.name}'. Received: two, "
+                "from different scopes. Clone and load models inside "
+                "`keras_hypertinypw.generator_scope()`, or name the "
+                "generators differently."
+            )
+    return [layer.generator for layer in owners.values()]
+
+
+def _mark_quantized(graph: ModelGraph) -> None:
+    for name in graph.names("HyperPointwise"):
+        config = graph.config(name)
+        if config["activation"] not in ("linear", "relu", "relu6"):
+            raise ConversionError(
+                f"Layer '{name}': expected activation None, 'relu' or "
+                f"'relu6'. Received: {config['activation']!r}. Put others "
+                "into an Activation layer of their own."
+            )
+        config["generator"]["config"]["quantized"] = True
+
+
+def _annotate(layer: keras.layers.Layer) -> keras.layers.Layer:
+    if isinstance(layer, keras.layers.InputLayer):
+        return layer.__class__.from_config(layer.get_config())
+    copy = layer.__class__.from_config(layer.get_config())
+    if isinstance(layer, HyperPointwise):
+        config = HyperPointwiseQuantizeConfig()
+        return _tfmot.quantize_annotate_layer(copy, config)
+    return _tfmot.quantize_annotate_layer(copy)
+
+
+def _quantize_apply(annotated: keras.Model) -> keras.Model:
+    try:
+        return _tfmot.quantize_apply(annotated)
+    except (RuntimeError, ValueError) as error:
+        raise ConversionError(
+            "tensorflow-model-optimization cannot quantize this model: "
+            f"{error}"
+        ) from error
+
+
+def _copy_hyper_weights(source: keras.Model, target: keras.Model) -> None:
+    """Copies codes, scales and generator; tfmot matches weights by name."""
+    for old, new in zip(find_layers(source), find_layers(target), strict=True):
+        new.set_weights(old.get_weights())

@@ -1,0 +1,65 @@
+"""Fixtures that several test files share."""
+
+import os
+import pathlib
+
+import numpy as np
+import pytest
+import tiny_models
+
+# Before any import of TensorFlow; see design.md, fact 4.
+os.environ.setdefault("TF_USE_LEGACY_KERAS", "1")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def cache_home(tmp_path_factory) -> pathlib.Path:
+    """Keeps compiled libraries out of the user's cache."""
+    directory = tmp_path_factory.mktemp("cache")
+    os.environ["XDG_CACHE_HOME"] = str(directory)
+    return directory
+
+
+@pytest.fixture(scope="session")
+def tiny_specs():
+    """Three layers: cached lazily, made per invocation, cached at boot."""
+    rng = np.random.default_rng(7)
+    generator = tiny_models.random_generator(rng, use_skip=True)
+    return [
+        tiny_models.random_spec(rng, generator, name="lazy"),
+        tiny_models.random_spec(
+            rng,
+            generator,
+            name="fresh",
+            kernel_shape=(7, 1, 1, 10),
+            residency="per_invoke",
+        ),
+        tiny_models.random_spec(
+            rng,
+            generator,
+            name="boot",
+            kernel_shape=(32, 1, 1, 7),
+            with_signs=False,
+            synthesis="boot",
+        ),
+    ]
+
+
+@pytest.fixture(scope="session")
+def tiny_model(tiny_specs) -> bytes:
+    """A model with one GeneratePW op per tiny spec."""
+    return tiny_models.build_model(tiny_specs)
+
+
+@pytest.fixture(scope="session")
+def tiny_dense_model(tiny_specs) -> bytes:
+    """The same model with constant kernels."""
+    return tiny_models.build_model(tiny_specs, generated=False)
+
+
+@pytest.fixture(scope="session")
+def tiny_inputs(tiny_specs) -> np.ndarray:
+    """int8 inputs of the tiny models."""
+    channels = tiny_specs[0].kernel_shape[3]
+    shape = (20, tiny_models.HEIGHT, tiny_models.WIDTH, channels)
+    rng = np.random.default_rng(8)
+    return rng.integers(-128, 128, shape).astype(np.int8)

@@ -1,0 +1,40 @@
+import ast
+import pathlib
+
+import pytest
+
+from keras_hypertinypw import evaluation
+
+PACKAGE = pathlib.Path(evaluation.__file__).parents[1]
+
+
+def imported(folder):
+    """Names of all modules that the files of a subpackage import."""
+    names = set()
+    for path in sorted((PACKAGE / folder).glob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Import):
+                names |= {alias.name for alias in node.names}
+            elif isinstance(node, ast.ImportFrom):
+                names.add(node.module)
+    assert len(names) > 3
+    return names
+
+
+@pytest.mark.parametrize("folder", ["datasets", "evaluation"])
+def test_knows_nothing_of_quantization_or_tensorflow(folder):
+    for name in imported(folder):
+        if name.startswith("keras_hypertinypw"):
+            assert name.startswith(f"keras_hypertinypw.{folder}")
+        assert name.split(".")[0] not in {"tensorflow", "tf_keras", "keras"}
+
+
+def test_evaluation_needs_only_numpy():
+    outside = {name.split(".")[0] for name in imported("evaluation")}
+    assert outside <= {
+        "__future__",
+        "collections",
+        "dataclasses",
+        "keras_hypertinypw",
+        "numpy",
+    }

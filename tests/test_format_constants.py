@@ -1,0 +1,137 @@
+"""The byte table, spec.py and generate_pw_format.h say the same."""
+
+import re
+
+import pytest
+from cpp_build import TFLM_OPS
+
+from keras_hypertinypw import spec
+
+README = (TFLM_OPS / "README.md").read_text()
+HEADER = (TFLM_OPS / "generate_pw_format.h").read_text()
+
+INTEGERS = (
+    "FORMAT_VERSION",
+    "KIND_MLP",
+    "OPTIONS_SIZE",
+    "HEADER_SIZE",
+    "DESCRIPTOR_SIZE",
+    "CRC_OFFSET",
+    "FLAG_ROW_SIGNS",
+    "FLAG_SKIP",
+    "MAX_LAYERS",
+    "MAX_CODE_DIM",
+    "MAX_HIDDEN_UNITS",
+    "MAX_BLOCK_SIZE",
+    "MAX_SHIFT",
+    "MAX_BIAS_SHIFT",
+    "MAX_SKIP_SHIFT",
+)
+
+
+def cpp_integer(name: str) -> int:
+    cpp_name = "k" + name.title().replace("_", "")
+    match = re.search(rf"constexpr int {cpp_name} = (\d+);", HEADER)
+    assert match, f"{cpp_name} is not in generate_pw_format.h"
+    return int(match[1])
+
+
+def tables() -> dict[str, list[tuple[int, int, str, str]]]:
+    """Returns the README's tables of (offset, size, field, values)."""
+    found: dict[str, list[tuple[int, int, str, str]]] = {}
+    title = ""
+    for line in README.splitlines():
+        if line.startswith("## ") or re.match(r"(Header|Then `num_lay)", line):
+            title = line
+        row = re.match(r"\| (\d+) \| (\d+) \| `(\w+)` \| (.*) \|", line)
+        if row:
+            entry = (int(row[1]), int(row[2]), row[3], row[4])
+            found.setdefault(title, []).append(entry)
+    return found
+
+
+OPTIONS, BLOB, DESCRIPTOR = tables().values()
+
+
+def values_of(table: list[tuple[int, int, str, str]], field: str) -> list[int]:
+    text = next(values for _, _, name, values in table if name == field)
+    return [int(number) for number in re.findall(r"\d+", text)]
+
+
+@pytest.mark.parametrize("name", INTEGERS)
+def test_header_has_the_constant_of_spec(name):
+    assert cpp_integer(name) == getattr(spec, name)
+
+
+def test_every_constant_of_spec_is_compared():
+    names = {
+        name
+        for name, value in vars(spec).items()
+        if name.isupper() and isinstance(value, int)
+    }
+    assert names - {"ACCUMULATOR_LIMIT"} == set(INTEGERS)
+
+
+def test_header_has_the_code_bits_of_spec():
+    match = re.search(r"kCodeBits\[\] = \{([\d, ]+)\}", HEADER)
+    assert tuple(map(int, match[1].split(","))) == spec.CODE_BITS
+
+
+def test_header_numbers_residency_and_synthesis_like_spec():
+    for name, values in (
+        ("Residency", spec.RESIDENCIES),
+        ("Synthesis", spec.SYNTHESES),
+    ):
+        match = re.search(rf"enum class {name} : uint8_t {{(.*?)}}", HEADER)
+        for index, value in enumerate(values):
+            cpp_name = "k" + value.title().replace("_", "")
+            assert f"{cpp_name} = {index}" in match[1]
+
+
+def test_spec_packs_at_the_offsets_of_the_readme():
+    for table, size in (
+        (OPTIONS, spec.OPTIONS_SIZE),
+        (BLOB, spec.HEADER_SIZE),
+        (DESCRIPTOR, spec.DESCRIPTOR_SIZE),
+    ):
+        offset = 0
+        for row_offset, row_size, _, _ in table:
+            assert row_offset == offset
+            offset += row_size
+        assert offset == size
+    formats = {1: "B", 2: "H", 4: "I"}
+    for table, packer in (
+        (BLOB, spec._HEADER),
+        (DESCRIPTOR, spec._DESCRIPTOR),
+    ):
+        fields = "".join(formats[size] for _, size, _, _ in table)
+        assert packer.format == "<" + fields
+
+
+def test_readme_has_the_values_of_spec():
+    assert values_of(OPTIONS, "version") == [spec.FORMAT_VERSION]
+    assert values_of(OPTIONS, "code_bits") == list(spec.CODE_BITS)
+    assert values_of(BLOB, "version") == [spec.FORMAT_VERSION]
+    assert values_of(BLOB, "kind") == [spec.KIND_MLP]
+    assert values_of(BLOB, "num_layers")[:2] == [1, spec.MAX_LAYERS]
+    assert values_of(BLOB, "code_dim") == [1, spec.MAX_CODE_DIM]
+    assert values_of(BLOB, "block_size") == [1, spec.MAX_BLOCK_SIZE]
+    assert values_of(BLOB, "skip_shift")[:2] == [0, spec.MAX_SKIP_SHIFT]
+    assert values_of(DESCRIPTOR, "num_out") == [1, spec.MAX_HIDDEN_UNITS]
+    assert values_of(DESCRIPTOR, "shift") == [1, spec.MAX_SHIFT]
+    assert values_of(DESCRIPTOR, "bias_shift") == [0, spec.MAX_BIAS_SHIFT]
+
+
+def test_readme_numbers_residency_and_synthesis_like_spec():
+    for field, values in (
+        ("residency", spec.RESIDENCIES),
+        ("synthesis", spec.SYNTHESES),
+    ):
+        text = next(row[3] for row in OPTIONS if row[2] == field)
+        named = re.findall(r"(\d) (\w+)", text)
+        assert named == [(str(i), value) for i, value in enumerate(values)]
+
+
+def test_readme_places_the_crc_where_spec_does():
+    offsets = {name: offset for offset, _, name, _ in BLOB}
+    assert offsets["crc32"] == spec.CRC_OFFSET

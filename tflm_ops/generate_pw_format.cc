@@ -1,0 +1,249 @@
+#include "generate_pw_format.h"
+
+namespace hypertinypw {
+namespace {
+
+constexpr int kMaxNumBytes = INT32_MAX;
+
+uint16_t ReadU16(const uint8_t* bytes) {
+  return static_cast<uint16_t>(bytes[0] | bytes[1] << 8);
+}
+
+uint32_t ReadU32(const uint8_t* bytes) {
+  return ReadU16(bytes) | static_cast<uint32_t>(ReadU16(bytes + 2)) << 16;
+}
+
+bool InRange(int32_t value, int32_t low, int32_t high) {
+  return low <= value && value <= high;
+}
+
+// Takes arrays from a blob, never beyond its end.
+class Reader {
+ public:
+  Reader(const uint8_t* data, size_t size) : data_(data), left_(size) {}
+
+  // Returns null if fewer than num_rows rows are left. A row is at most
+  // kMaxBlockSize bytes long and there are at most kMaxBlockSize of them.
+  const int8_t* TakeRows(int32_t num_rows, int32_t num_columns) {
+    const size_t size = static_cast<size_t>(num_rows * Padded(num_columns));
+    if (size > left_) return nullptr;
+    const uint8_t* rows = data_;
+    data_ += size;
+    left_ -= size;
+    return reinterpret_cast<const int8_t*>(rows);
+  }
+
+  bool AtEnd() const { return left_ == 0; }
+
+ private:
+  const uint8_t* data_;
+  size_t left_;
+};
+
+FormatError ParseHeader(const uint8_t* blob, size_t size,
+                        Generator* generator) {
+  if (size < kHeaderSize) return FormatError::kBlobSize;
+  if (blob[0] != kFormatVersion) return FormatError::kBlobVersion;
+  if (blob[1] != kKindMlp) return FormatError::kBlobKind;
+  const int flags = blob[6];
+  if ((flags & ~kFlagSkip) != 0) return FormatError::kBlobFlags;
+  if (!InRange(blob[2], 1, kMaxLayers)) return FormatError::kBlobNumLayers;
+  if (!InRange(blob[3], 1, kMaxCodeDim)) return FormatError::kBlobCodeDim;
+  const int block_size = ReadU16(blob + 4);
+  if (!InRange(block_size, 1, kMaxBlockSize)) {
+    return FormatError::kBlobBlockSize;
+  }
+  const int max_skip_shift = flags == kFlagSkip ? kMaxSkipShift : 0;
+  if (blob[7] > max_skip_shift) return FormatError::kBlobSkipShift;
+  if (ReadU32(blob + 8) != size) return FormatError::kBlobSize;
+  generator->num_layers = blob[2];
+  generator->code_dim = blob[3];
+  generator->block_size = static_cast<int16_t>(block_size);
+  generator->skip_shift = blob[7];
+  return FormatError::kNone;
+}
+
+FormatError ParseDescriptor(const uint8_t* descriptor, int max_num_out,
+                            DenseLayer* layer) {
+  const int num_out = ReadU16(descriptor);
+  if (!InRange(num_out, 1, max_num_out)) return FormatError::kLayerNumOut;
+  if (!InRange(descriptor[2], 1, kMaxShift)) return FormatError::kLayerShift;
+  if (descriptor[3] > kMaxBiasShift) return FormatError::kLayerBiasShift;
+  layer->num_out = static_cast<int16_t>(num_out);
+  layer->shift = descriptor[2];
+  layer->bias_shift = descriptor[3];
+  return FormatError::kNone;
+}
+
+}  // namespace
+
+const char* FormatErrorMessage(FormatError error) {
+  switch (error) {
+    case FormatError::kNone:
+      return "no error";
+    case FormatError::kOptionsSize:
+      return "expected 8 bytes of custom options";
+    case FormatError::kOptionsVersion:
+      return "custom options are of an unknown version";
+    case FormatError::kOptionsCodeBits:
+      return "code_bits is not 1, 2, 4 or 8";
+    case FormatError::kOptionsResidency:
+      return "residency is not 0 or 1";
+    case FormatError::kOptionsSynthesis:
+      return "synthesis is not 0 or 1";
+    case FormatError::kOptionsBootNotCached:
+      return "boot synthesis needs a cached kernel";
+    case FormatError::kOptionsReserved:
+      return "reserved bits of the custom options are not 0";
+    case FormatError::kBlobSize:
+      return "the generator's size is not what its header says";
+    case FormatError::kBlobVersion:
+      return "the generator is of an unknown version";
+    case FormatError::kBlobKind:
+      return "the generator is of an unknown kind";
+    case FormatError::kBlobNumLayers:
+      return "the generator's num_layers is not in [1, 4]";
+    case FormatError::kBlobCodeDim:
+      return "the generator's code_dim is not in [1, 128]";
+    case FormatError::kBlobBlockSize:
+      return "the generator's block_size is not in [1, 4096]";
+    case FormatError::kBlobFlags:
+      return "reserved flags of the generator are not 0";
+    case FormatError::kBlobSkipShift:
+      return "the generator's skip_shift is not in [0, 8], or set without skip";
+    case FormatError::kBlobCrc:
+      return "the generator is damaged: wrong CRC-32";
+    case FormatError::kLayerNumOut:
+      return "a generator layer's num_out is out of range";
+    case FormatError::kLayerShift:
+      return "a generator layer's shift is not in [1, 24]";
+    case FormatError::kLayerBiasShift:
+      return "a generator layer's bias_shift is not in [0, 16]";
+    case FormatError::kKernelShape:
+      return "the kernel's shape is not 1 to 4 positive dimensions";
+    case FormatError::kCodesSize:
+      return "the codes' size does not fit the kernel's shape";
+  }
+  return "unknown error";
+}
+
+uint32_t Crc32(const uint8_t* data, size_t size, uint32_t crc) {
+  // Two steps of 4 bits per byte: 64 bytes of flash instead of 1,024.
+  static constexpr uint32_t kTable[16] = {
+      0x00000000, 0x1db71064, 0x3b6e20c8, 0x26d930ac, 0x76dc4190, 0x6b6b51f4,
+      0x4db26158, 0x5005713c, 0xedb88320, 0xf00f9344, 0xd6d6a3e8, 0xcb61b38c,
+      0x9b64c2b0, 0x86d3d2d4, 0xa00ae278, 0xbdbdf21c};
+  crc = ~crc;
+  for (size_t i = 0; i < size; ++i) {
+    crc ^= data[i];
+    crc = crc >> 4 ^ kTable[crc & 15];
+    crc = crc >> 4 ^ kTable[crc & 15];
+  }
+  return ~crc;
+}
+
+FormatError ParseOptions(const uint8_t* options, size_t size,
+                         GeneratePwParams* params) {
+  if (options == nullptr || size != kOptionsSize) {
+    return FormatError::kOptionsSize;
+  }
+  if (options[0] != kFormatVersion) return FormatError::kOptionsVersion;
+  bool known = false;
+  for (const int code_bits : kCodeBits) known |= options[1] == code_bits;
+  if (!known) return FormatError::kOptionsCodeBits;
+  if (options[2] > 1) return FormatError::kOptionsResidency;
+  if (options[3] > 1) return FormatError::kOptionsSynthesis;
+  int reserved = options[4] & ~kFlagRowSigns;
+  for (int i = 5; i < kOptionsSize; ++i) reserved |= options[i];
+  if (reserved != 0) return FormatError::kOptionsReserved;
+  params->code_bits = options[1];
+  params->residency = static_cast<Residency>(options[2]);
+  params->synthesis = static_cast<Synthesis>(options[3]);
+  params->has_row_signs = (options[4] & kFlagRowSigns) != 0;
+  if (params->synthesis == Synthesis::kBoot &&
+      params->residency != Residency::kCached) {
+    return FormatError::kOptionsBootNotCached;
+  }
+  return FormatError::kNone;
+}
+
+FormatError ParseKernelShape(const int* dims, int num_dims,
+                             GeneratePwParams* params) {
+  if (!InRange(num_dims, 1, kMaxKernelDims)) return FormatError::kKernelShape;
+  int64_t num_weights = 1;
+  for (int i = 0; i < num_dims; ++i) {
+    if (dims[i] < 1) return FormatError::kKernelShape;
+    num_weights *= dims[i];
+    if (num_weights > kMaxNumBytes) return FormatError::kKernelShape;
+  }
+  params->rows = dims[0];
+  params->num_weights = static_cast<int32_t>(num_weights);
+  return FormatError::kNone;
+}
+
+FormatError ParseGenerator(const uint8_t* blob, size_t size,
+                           Generator* generator) {
+  if (blob == nullptr) return FormatError::kBlobSize;
+  FormatError error = ParseHeader(blob, size, generator);
+  if (error != FormatError::kNone) return error;
+  const int num_layers = generator->num_layers;
+  const size_t start = kHeaderSize + kDescriptorSize * num_layers;
+  if (size < start) return FormatError::kBlobSize;
+  Reader reader(blob + start, size - start);
+  int16_t num_in = generator->code_dim;
+  for (int i = 0; i < num_layers; ++i) {
+    DenseLayer* layer = &generator->layers[i];
+    const bool is_last = i == num_layers - 1;
+    error = ParseDescriptor(blob + kHeaderSize + kDescriptorSize * i,
+                            is_last ? kMaxBlockSize : kMaxHiddenUnits, layer);
+    if (error != FormatError::kNone) return error;
+    if (is_last && layer->num_out != generator->block_size) {
+      return FormatError::kLayerNumOut;
+    }
+    layer->num_in = num_in;
+    layer->bias = reader.TakeRows(1, layer->num_out);
+    if (layer->bias == nullptr) return FormatError::kBlobSize;
+    layer->weights = reader.TakeRows(layer->num_out, num_in);
+    if (layer->weights == nullptr) return FormatError::kBlobSize;
+    num_in = layer->num_out;
+  }
+  generator->skip_weights = nullptr;
+  if ((blob[6] & kFlagSkip) != 0) {
+    generator->skip_weights =
+        reader.TakeRows(generator->block_size, generator->code_dim);
+    if (generator->skip_weights == nullptr) return FormatError::kBlobSize;
+  }
+  return reader.AtEnd() ? FormatError::kNone : FormatError::kBlobSize;
+}
+
+FormatError CheckGeneratorCrc(const uint8_t* blob, size_t size) {
+  const uint32_t start = Crc32(blob, kCrcOffset);
+  const uint32_t crc = Crc32(blob + kHeaderSize, size - kHeaderSize, start);
+  const bool ok = crc == ReadU32(blob + kCrcOffset);
+  return ok ? FormatError::kNone : FormatError::kBlobCrc;
+}
+
+FormatError CheckCodesSize(const GeneratePwParams& params,
+                           const Generator& generator, size_t size) {
+  const int64_t count =
+      int64_t{NumBlocks(params, generator)} * generator.code_dim;
+  if (count > kMaxNumBytes) return FormatError::kCodesSize;
+  size_t expected = static_cast<size_t>(PackedCodesSize(params, generator));
+  if (params.has_row_signs) {
+    expected += static_cast<size_t>((params.rows - 1) / 8 + 1);
+  }
+  return size == expected ? FormatError::kNone : FormatError::kCodesSize;
+}
+
+FormatError ParseTensors(const TensorBytes& tensors, GeneratePwParams* params,
+                         Generator* generator) {
+  FormatError error = ParseKernelShape(tensors.dims, tensors.num_dims, params);
+  if (error != FormatError::kNone) return error;
+  error = ParseGenerator(tensors.blob, tensors.blob_size, generator);
+  if (error != FormatError::kNone) return error;
+  error = CheckGeneratorCrc(tensors.blob, tensors.blob_size);
+  if (error != FormatError::kNone) return error;
+  return CheckCodesSize(*params, *generator, tensors.codes_size);
+}
+
+}  // namespace hypertinypw
