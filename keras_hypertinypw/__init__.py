@@ -1,5 +1,99 @@
-"""Generated pointwise kernels for small int8 networks on microcontrollers."""
+"""Generated pointwise kernels for small int8 networks on microcontrollers.
+
+Import this package before tensorflow: it runs on tf_keras (Keras 2), which
+tensorflow chooses when it is imported. Names load on first use, so that what
+needs no TensorFlow does not wait for it.
+"""
 
 from __future__ import annotations
+
+import importlib
 import os
-os.environ.setdefault("TF_USE_LEGACY_KERAS", "1")
+import sys
+from typing import TYPE_CHECKING, Any
+
+from keras_hypertinypw.version import __version__
+
+if TYPE_CHECKING:
+    from keras_hypertinypw.converter import convert_keras_model
+    from keras_hypertinypw.errors import ConversionError
+    from keras_hypertinypw.freezing import FrozenModel, freeze
+    from keras_hypertinypw.generator import (
+        BaseGenerator,
+        WeightGenerator,
+        generator_scope,
+    )
+    from keras_hypertinypw.interpreter import Interpreter
+    from keras_hypertinypw.layers import HyperPointwise
+    from keras_hypertinypw.loading import load_model
+    from keras_hypertinypw.quantization import quantize_model
+    from keras_hypertinypw.verification import verify
+
+_MODULES = {
+    "BaseGenerator": "generator",
+    "ConversionError": "errors",
+    "FrozenModel": "freezing",
+    "HyperPointwise": "layers",
+    "Interpreter": "interpreter",
+    "WeightGenerator": "generator",
+    "convert_keras_model": "converter",
+    "freeze": "freezing",
+    "generator_scope": "generator",
+    "load_model": "loading",
+    "quantize_model": "quantization",
+    "verify": "verification",
+}
+
+__all__ = [
+    "BaseGenerator",
+    "ConversionError",
+    "FrozenModel",
+    "HyperPointwise",
+    "Interpreter",
+    "WeightGenerator",
+    "__version__",
+    "convert_keras_model",
+    "footprint",
+    "freeze",
+    "generator_scope",
+    "load_model",
+    "materialize",
+    "quantize_model",
+    "verify",
+]
+
+
+def _choose_legacy_keras() -> None:
+    """Makes tensorflow take tf_keras, or says why that is too late."""
+    value = os.environ.get("TF_USE_LEGACY_KERAS")
+    if value in ("1", "true", "True"):
+        return
+    if "tensorflow" in sys.modules:
+        raise ImportError(
+            "tensorflow was imported before keras_hypertinypw, and so chose "
+            "Keras 3, which tensorflow-model-optimization does not support: "
+            "import keras_hypertinypw first, or set the environment variable "
+            "TF_USE_LEGACY_KERAS=1."
+        )
+    os.environ["TF_USE_LEGACY_KERAS"] = "1"
+
+
+_choose_legacy_keras()
+
+# These two share their module's name: were they loaded on first use, some
+# other import of the module could put it in the function's place.
+from keras_hypertinypw.footprint import footprint  # noqa: E402
+from keras_hypertinypw.materialize import materialize  # noqa: E402
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _MODULES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    module = importlib.import_module(f"{__name__}.{_MODULES[name]}")
+    value = getattr(module, name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return __all__

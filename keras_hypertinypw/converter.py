@@ -7,7 +7,7 @@ import tf_keras as keras
 
 from keras_hypertinypw import checks
 from keras_hypertinypw.errors import ConversionError
-from keras_hypertinypw.freeze import freeze
+from keras_hypertinypw.freezing import freeze
 from keras_hypertinypw.op_insertion import insert_generate_ops
 from keras_hypertinypw.verification import verify as verify_model
 

@@ -188,7 +188,8 @@ def main() -> None:
         os.dup2(nothing.fileno(), 0)
     os.dup2(2, 1)
     # Not the package's own modules: some have names that others may want.
-    sys.path.remove(os.path.dirname(os.path.abspath(__file__)))
+    here = os.path.realpath(os.path.dirname(__file__))
+    sys.path[:] = [p for p in sys.path if os.path.realpath(p) != here]
     _serve(requests, answers)
 
 

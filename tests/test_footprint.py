@@ -113,6 +113,17 @@ def test_a_buffer_shared_by_tensors_counts_once(dense, specs):
     names = [kernel.name.decode() for kernel in kernels[1:3]]
     both = sum(before.by_tensor[name] for name in names)
     assert sum(after.by_tensor[name] for name in names) == both - lost
+    order = [tensor.name.decode() for tensor in model.subgraphs[0].tensors]
+    first = min(names, key=order.index)
+    assert after.by_tensor[first] == before.by_tensor[first]
+
+
+def test_a_kernel_that_another_operator_reads_first_is_a_kernel(dense):
+    model = read_model(dense)
+    first, *_, last = model.subgraphs[0].operators
+    first.inputs.append(last.inputs[1])
+    result = footprint(write_model(model))
+    assert result.by_part["dense"] == footprint(dense).by_part["dense"]
 
 
 def test_data_shared_by_buffers_counts_once(dense, specs):

@@ -133,8 +133,13 @@ def test_a_tensor_before_others_can_be_removed(dense, specs):
         for item in [*signature.inputs, *signature.outputs]:
             item.tensorIndex = moved(item.tensorIndex)
     inputs = random_inputs(np.random.default_rng(24))
-    outputs = run(materialize(write_model(model)), inputs)
-    np.testing.assert_array_equal(outputs, run(dense, inputs))
+    content = materialize(write_model(model))
+    np.testing.assert_array_equal(run(content, inputs), run(dense, inputs))
+    after = read_model(content)
+    (signature,) = after.signatureDefs
+    places = [[m.tensorIndex for m in signature.inputs]]
+    places.append([m.tensorIndex for m in signature.outputs])
+    assert places == [after.subgraphs[0].inputs, after.subgraphs[0].outputs]
 
 
 def test_codes_that_something_else_uses_stay(dense, specs):

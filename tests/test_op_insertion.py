@@ -29,6 +29,7 @@ from keras_hypertinypw.flatbuffer import (
     tensor_shape,
     write_model,
 )
+from keras_hypertinypw.kernel_search import KernelTensor, find_kernel
 from keras_hypertinypw.op_insertion import (
     GENERATE_PW_OP,
     generate_operators,
@@ -211,6 +212,15 @@ def test_layers_of_equal_kernels_get_one_tensor_each():
     specs[2] = dataclasses.replace(specs[1], layer_name="pw2")
     content = insert_generate_ops(dense_model(specs), specs)
     assert_same_specs(read_specs(content), specs)
+
+
+def test_a_kernel_that_no_layer_has_comes_before_a_shared_one(specs):
+    data = integer.synthesize(specs[1])
+    shared = KernelTensor(3, "shared", data, num_uses=2)
+    single = KernelTensor(5, "single", data, num_uses=1)
+    kernels = [shared, single]
+    assert find_kernel(kernels, specs[1], {3: 1}) is single
+    assert find_kernel(kernels, specs[1], {3: 1, 5: 1}) is shared
 
 
 def test_a_spec_too_many_is_refused(dense, specs):

@@ -162,7 +162,6 @@ def build_model(
     codes: bytes | None = None,
     blob: bytes | None = None,
     short_bias: bool = False,
-    output_scale: float = OUTPUT_SCALE,
 ) -> bytes:
     """Returns an int8 model: one 1x1 CONV_2D per spec, one after the other.
 
@@ -173,7 +172,6 @@ def build_model(
         codes: Replaces every op's codes.
         blob: Replaces the generator.
         short_bias: Cuts the bias' data off.
-        output_scale: Scale of every layer's output.
     """
     model = _Model()
     types = schema.TensorType
@@ -228,7 +226,7 @@ def build_model(
             f"output_{index}",
             types.INT8,
             (1, HEIGHT, WIDTH, rows),
-            scale=output_scale,
+            scale=OUTPUT_SCALE,
             zero=OUTPUT_ZERO_POINT,
         )
         conv = model.operator(
@@ -239,5 +237,17 @@ def build_model(
         conv.builtinOptionsType = schema.BuiltinOptions.Conv2DOptions
         conv.builtinOptions = schema.Conv2DOptionsT()
         conv.builtinOptions.strideH = conv.builtinOptions.strideW = 1
-        current, scale = output, output_scale
+        current, scale = output, OUTPUT_SCALE
     return model.to_bytes([first], [current])
+
+
+def build_add_model(*, output_scale: float) -> bytes:
+    """Returns an int8 model that adds its input to itself."""
+    model = _Model()
+    int8, shape = schema.TensorType.INT8, (1, HEIGHT)
+    first = model.tensor("input", int8, shape, scale=INPUT_SCALE)
+    output = model.tensor("output", int8, shape, scale=output_scale)
+    add = model.operator(schema.BuiltinOperator.ADD, (first, first), (output,))
+    add.builtinOptionsType = schema.BuiltinOptions.AddOptions
+    add.builtinOptions = schema.AddOptionsT()
+    return model.to_bytes([first], [output])

@@ -1,0 +1,25 @@
+"""Loading float models with their generators kept shared."""
+
+from __future__ import annotations
+
+import os
+
+import tf_keras as keras
+
+from keras_hypertinypw import layers  # noqa: F401  Registers the layers.
+from keras_hypertinypw.generator import generator_scope
+
+
+def load_model(path: str | os.PathLike[str]) -> keras.Model:
+    """Loads a float model that `model.save(path)` wrote.
+
+    It is `keras.models.load_model` inside a `generator_scope`, so that
+    layers that shared a generator share it again. A quantized model does not
+    reload from `.keras`: build the float model, call `quantize_model`, then
+    `load_weights`.
+
+    Args:
+        path: A `.keras` file.
+    """
+    with generator_scope():
+        return keras.models.load_model(path)

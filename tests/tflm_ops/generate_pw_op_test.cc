@@ -1,0 +1,253 @@
+// Runs the shipped glue on TFLM's own headers and kernel_util, inside a small
+// fake of the interpreter. Returns the number of failed expectations.
+
+#include "generate_pw_op.h"
+
+#include <cstdarg>
+#include <cstdint>
+#include <cstdio>
+#include <cstring>
+
+#include "golden.h"
+#include "tensorflow/lite/c/common.h"
+#include "tensorflow/lite/micro/micro_common.h"
+#include "tensorflow/lite/micro/micro_context.h"
+
+// The library was built without error strings.
+void MicroPrintf(const char* format, ...) { static_cast<void>(format); }
+
+namespace {
+
+using hypertinypw::golden::Case;
+
+int num_failures = 0;
+
+#define EXPECT(condition)                                 \
+  do {                                                    \
+    if (!(condition)) {                                   \
+      std::printf("line %d: %s\n", __LINE__, #condition); \
+      ++num_failures;                                     \
+    }                                                     \
+  } while (0)
+
+constexpr int kCodes = 0;
+constexpr int kGenerator = 1;
+constexpr int kKernel = 2;
+constexpr int kResidencyOffset = 2;
+constexpr int kSynthesisOffset = 3;
+
+// Persistent memory as the interpreter hands it out, and nothing else.
+class FakeContext : public tflite::MicroContext {
+ public:
+  void* AllocatePersistentBuffer(size_t bytes) override {
+    const size_t start = (used + 15) / 16 * 16;
+    if (start + bytes > capacity) return nullptr;
+    used = start + bytes;
+    return arena + start;
+  }
+  TfLiteEvalTensor* GetEvalTensor(int index) override {
+    return &tensors[index];
+  }
+
+  TfLiteStatus RequestScratchBufferInArena(size_t, int*) override {
+    return kTfLiteError;
+  }
+  void* GetScratchBuffer(int) override { return nullptr; }
+  TfLiteTensor* AllocateTempTfLiteTensor(int) override { return nullptr; }
+  void DeallocateTempTfLiteTensor(TfLiteTensor*) override {}
+  uint8_t* AllocateTempBuffer(size_t, size_t) override { return nullptr; }
+  void DeallocateTempBuffer(uint8_t*) override {}
+  TfLiteStatus set_external_context(void*) override { return kTfLiteError; }
+  void* external_context() override { return nullptr; }
+  tflite::MicroGraph& graph() override { return *graph_; }
+
+  TfLiteEvalTensor tensors[3] = {};
+  alignas(16) uint8_t arena[4096] = {};
+  size_t capacity = sizeof(arena);
+  size_t used = 0;
+
+ private:
+  tflite::MicroGraph* graph_ = nullptr;
+  TF_LITE_REMOVE_VIRTUAL_DELETE
+};
+
+// TfLiteIntArray with room for its data.
+struct IntArray {
+  int size;
+  int data[8];
+
+  TfLiteIntArray* get() { return reinterpret_cast<TfLiteIntArray*>(this); }
+};
+
+TfLiteEvalTensor* GetEvalTensor(const TfLiteContext* context, int index) {
+  return tflite::GetMicroContext(context)->GetEvalTensor(index);
+}
+
+void ReportError(TfLiteContext*, const char*, ...) {}
+
+// One GeneratePW node in an otherwise empty model, as after the interpreter's
+// StartModelAllocation: constants have data, the kernel has none.
+class Node {
+ public:
+  explicit Node(const Case& golden) : golden_(golden) {
+    std::memcpy(options, golden.options, sizeof(options));
+    std::memcpy(codes, golden.codes, golden.codes_size);
+    std::memcpy(blob, golden.blob, golden.blob_size);
+    dims[kCodes] = {1, {static_cast<int>(golden.codes_size)}};
+    dims[kGenerator] = {1, {static_cast<int>(golden.blob_size)}};
+    dims[kKernel].size = golden.num_dims;
+    for (int i = 0; i < golden.num_dims; ++i) {
+      dims[kKernel].data[i] = golden.dims[i];
+    }
+    tensor(kCodes)->type = tensor(kGenerator)->type = kTfLiteUInt8;
+    tensor(kCodes)->data.uint8 = codes;
+    tensor(kGenerator)->data.uint8 = blob;
+    tensor(kKernel)->type = kTfLiteInt8;
+    for (int i = 0; i < 3; ++i) tensor(i)->dims = dims[i].get();
+    tflite_context_.impl_ = &context;
+    tflite_context_.GetEvalTensor = GetEvalTensor;
+    tflite_context_.ReportError = ReportError;
+    node_.inputs = inputs.get();
+    node_.outputs = outputs.get();
+  }
+
+  TfLiteEvalTensor* tensor(int index) { return &context.tensors[index]; }
+  const int8_t* kernel() { return tensor(kKernel)->data.int8; }
+
+  TfLiteStatus InitAndPrepare() {
+    node_.user_data = op_->init(
+        &tflite_context_, reinterpret_cast<const char*>(options), options_size);
+    return op_->prepare(&tflite_context_, &node_);
+  }
+  TfLiteStatus Invoke() { return op_->invoke(&tflite_context_, &node_); }
+
+  bool KernelIsGolden() {
+    return std::memcmp(kernel(), golden_.kernel,
+                       static_cast<size_t>(golden_.num_weights)) == 0;
+  }
+
+  uint8_t options[8];
+  size_t options_size = sizeof(options);
+  uint8_t codes[256];
+  uint8_t blob[4096];
+  IntArray dims[3] = {};
+  IntArray inputs = {2, {kCodes, kGenerator}};
+  IntArray outputs = {1, {kKernel}};
+  FakeContext context;
+
+ private:
+  const Case& golden_;
+  const TFLMRegistration* op_ = hypertinypw::Register_GENERATE_PW();
+  TfLiteContext tflite_context_ = {};
+  TfLiteNode node_ = {};
+};
+
+void TestCachedIsGeneratedOnce(const Case& golden) {
+  Node node(golden);
+  EXPECT(node.InitAndPrepare() == kTfLiteOk);
+  int8_t* kernel = node.tensor(kKernel)->data.int8;
+  EXPECT(reinterpret_cast<uint8_t*>(kernel) > node.context.arena);
+  if (kernel == nullptr) return;
+  EXPECT(!node.KernelIsGolden());
+  EXPECT(node.Invoke() == kTfLiteOk);
+  EXPECT(node.KernelIsGolden());
+  // A second synthesis would undo this.
+  kernel[0] ^= 1;
+  EXPECT(node.Invoke() == kTfLiteOk);
+  EXPECT(node.Invoke() == kTfLiteOk);
+  EXPECT(!node.KernelIsGolden());
+  kernel[0] ^= 1;
+  EXPECT(node.KernelIsGolden());
+  EXPECT(node.kernel() == kernel);
+}
+
+void TestPerInvokeIsGeneratedEveryTime(const Case& golden) {
+  Node node(golden);
+  node.options[kResidencyOffset] = 1;
+  EXPECT(node.InitAndPrepare() == kTfLiteOk);
+  // The planner's business.
+  EXPECT(node.kernel() == nullptr);
+  EXPECT(node.context.used < 64);
+  static int8_t planned[1024];
+  node.tensor(kKernel)->data.int8 = planned;
+  for (int i = 0; i < 3; ++i) {
+    std::memset(planned, i, sizeof(planned));
+    EXPECT(node.Invoke() == kTfLiteOk);
+    EXPECT(node.KernelIsGolden());
+    EXPECT(planned[golden.num_weights] == i);
+  }
+}
+
+void TestBootIsGeneratedInPrepare(const Case& golden) {
+  Node node(golden);
+  node.options[kSynthesisOffset] = 1;
+  EXPECT(node.InitAndPrepare() == kTfLiteOk);
+  EXPECT(node.KernelIsGolden());
+  int8_t* kernel = node.tensor(kKernel)->data.int8;
+  kernel[0] ^= 1;
+  EXPECT(node.Invoke() == kTfLiteOk);
+  EXPECT(!node.KernelIsGolden());
+}
+
+void TestMalformedIsAnError(const Case& golden) {
+  using Change = void (*)(Node*);
+  const Change changes[] = {
+      [](Node* node) { node->options[0] = 2; },
+      [](Node* node) { node->options[7] = 1; },
+      [](Node* node) { node->options_size = 7; },
+      [](Node* node) { node->options_size = 0; },
+      [](Node* node) { node->inputs.size = 1; },
+      [](Node* node) { node->outputs.size = 2; },
+      [](Node* node) { node->outputs.data[0] = -1; },
+      [](Node* node) { node->tensor(kCodes)->type = kTfLiteInt8; },
+      [](Node* node) { node->tensor(kCodes)->data.uint8 = nullptr; },
+      [](Node* node) { node->dims[kCodes] = {2, {1, 1}}; },
+      [](Node* node) { node->dims[kCodes].size = 0; },
+      [](Node* node) { node->dims[kCodes].data[0] -= 1; },
+      [](Node* node) { node->dims[kCodes].data[0] = -1; },
+      [](Node* node) { node->tensor(kGenerator)->type = kTfLiteFloat32; },
+      [](Node* node) { node->tensor(kGenerator)->data.uint8 = nullptr; },
+      [](Node* node) { node->dims[kGenerator].data[0] -= 4; },
+      [](Node* node) { node->dims[kGenerator].data[0] = 0; },
+      [](Node* node) { node->dims[kGenerator].data[0] = -5; },
+      [](Node* node) { node->blob[40] ^= 1; },
+      [](Node* node) { node->tensor(kKernel)->type = kTfLiteUInt8; },
+      [](Node* node) { node->dims[kKernel].size = 0; },
+      [](Node* node) { node->dims[kKernel].data[0] = 0; },
+      [](Node* node) { node->dims[kKernel].data[0] *= 3; },
+      [](Node* node) { node->context.capacity = 0; },
+      [](Node* node) { node->context.capacity = 64; },
+  };
+  int index = 0;
+  for (const Change& change : changes) {
+    Node node(golden);
+    change(&node);
+    const TfLiteStatus status = node.InitAndPrepare();
+    if (status != kTfLiteError) {
+      std::printf("change %d gave status %d\n", index, status);
+    }
+    EXPECT(status == kTfLiteError);
+    ++index;
+  }
+}
+
+void TestRegistration() {
+  const TFLMRegistration* op = hypertinypw::Register_GENERATE_PW();
+  EXPECT(op->reset == nullptr);
+  EXPECT(op->free == nullptr);
+  EXPECT(std::strcmp(hypertinypw::kGeneratePwOpName, "GeneratePW") == 0);
+}
+
+}  // namespace
+
+int main() {
+  for (const Case& golden : hypertinypw::golden::kCases) {
+    TestCachedIsGeneratedOnce(golden);
+    TestPerInvokeIsGeneratedEveryTime(golden);
+    TestBootIsGeneratedInPrepare(golden);
+    TestMalformedIsAnError(golden);
+  }
+  TestRegistration();
+  std::printf("%d failures\n", num_failures);
+  return num_failures;
+}
