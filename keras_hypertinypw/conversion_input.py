@@ -43,6 +43,4 @@ def load_and_quantize(
             f"Expected calibration inputs of shape (num_inputs, "
             f"{', '.join(map(str, expected))}). Received: {inputs.shape}."
         )
-    return quantize_model(
-        model, calibration_data=inputs.astype(np.float32)
-    )
+    return quantize_model(model, calibration_data=inputs.astype(np.float32))

@@ -64,9 +64,9 @@ def power_of_two(exponent):
 
 
 def largest_exponent(values, low, high):
-    """Returns the largest `e` in `[low, high]` with `max|values| * 2**e <= 127`.
+    """Returns the largest `e` with `max|values| * 2**e <= 127`.
 
-    If even `low` is too large, returns `low`, and the values will saturate.
+    It lies in `[low, high]`; if even `low` is too large, values saturate.
     Only comparisons, so that every device finds the same exponent.
 
     Args:

@@ -63,6 +63,7 @@ class BaseGenerator(keras.layers.Layer):
         raise NotImplementedError
 
     def get_config(self) -> dict[str, Any]:
+        """Returns the arguments, for `from_config`."""
         return {
             **super().get_config(),
             "code_dim": self.code_dim,
@@ -132,6 +133,7 @@ class WeightGenerator(BaseGenerator):
         self.kernel_initializer = keras.initializers.get(kernel_initializer)
 
     def build(self, input_shape: Any) -> None:
+        """Creates the weights."""
         widths = (self.code_dim, *self.hidden_units, self.block_size)
         last = len(widths) - 2
         self.kernels = []
@@ -168,6 +170,7 @@ class WeightGenerator(BaseGenerator):
         )
 
     def call(self, codes: tf.Tensor) -> tf.Tensor:
+        """Maps codes to blocks; see the class."""
         levels = fake_quant.code_levels(codes, self.code_bits)
         if self.quantized:
             layers, skip = self.quantized_layers()
@@ -189,6 +192,7 @@ class WeightGenerator(BaseGenerator):
     ) -> tuple[
         list[fake_quant.QuantizedDense], fake_quant.QuantizedSkip | None
     ]:
+        """Quantizes the weights; see `BaseGenerator`."""
         hidden = [fake_quant.HIDDEN_EXPONENT] * len(self.hidden_units)
         code_exponent = fake_quant.CODE_EXPONENT[self.code_bits]
         exponents = [code_exponent, *hidden, fake_quant.OUTPUT_EXPONENT]
@@ -206,6 +210,7 @@ class WeightGenerator(BaseGenerator):
         )
 
     def get_config(self) -> dict[str, Any]:
+        """Returns the arguments, for `from_config`."""
         return {
             **super().get_config(),
             "hidden_units": self.hidden_units,

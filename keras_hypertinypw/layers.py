@@ -87,6 +87,7 @@ class HyperPointwise(keras.layers.Layer):
         self._constants: tuple[tf.Tensor, tf.Tensor] | None = None
 
     def build(self, input_shape: Any) -> None:
+        """Creates the weights."""
         channels = self._check_input(tf.TensorShape(input_shape))
         kernel_size = channels * self.filters
         block_size = self.generator.block_size
@@ -176,6 +177,7 @@ class HyperPointwise(keras.layers.Layer):
             self._constants = None
 
     def call(self, inputs: tf.Tensor) -> tf.Tensor:
+        """Convolves with the generated kernel; see the class."""
         rank = inputs.shape.rank
         # Rank 4 inside: TensorFlow's per-channel FakeQuant, tfmot and the
         # converter know no rank-3 convolution.
@@ -189,6 +191,7 @@ class HyperPointwise(keras.layers.Layer):
         return self.activation(outputs)
 
     def compute_output_shape(self, input_shape: Any) -> tf.TensorShape:
+        """Returns the shape of the outputs."""
         shape = tf.TensorShape(input_shape).as_list()
         strides = self.strides[-1:] if len(shape) == 3 else self.strides
         spatial = [
@@ -198,6 +201,7 @@ class HyperPointwise(keras.layers.Layer):
         return tf.TensorShape([shape[0], *spatial, self.filters])
 
     def get_config(self) -> dict[str, Any]:
+        """Returns the arguments, for `from_config`."""
         return {
             **super().get_config(),
             "filters": self.filters,
@@ -221,6 +225,7 @@ class HyperPointwise(keras.layers.Layer):
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> HyperPointwise:
+        """Rebuilds a layer; its generator comes from the open scope."""
         generator = resolve_generator(config["generator"])
         return cls(**{**config, "generator": generator})
 

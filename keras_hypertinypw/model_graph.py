@@ -54,13 +54,7 @@ class ModelGraph:
 
     def inputs_of(self, name: str) -> list[str]:
         """Returns the names of the layers a layer reads, with repetition."""
-        found: list[str] = []
-        _map_references(
-            self.layers[name]["inbound_nodes"],
-            self.layers,
-            lambda reference: (found.append(reference[0]), reference)[1],
-        )
-        return found
+        return _references(self.layers[name]["inbound_nodes"], self.layers)
 
     def only_consumer(self, name: str) -> str | None:
         """Returns the layer that alone reads `name`, once, if there is one."""
@@ -70,12 +64,7 @@ class ModelGraph:
             for source in self.inputs_of(reader)
             if source == name
         ]
-        outputs: list[str] = []
-        _map_references(
-            self._config["output_layers"],
-            self.layers,
-            lambda reference: (outputs.append(reference[0]), reference)[1],
-        )
+        outputs = _references(self._config["output_layers"], self.layers)
         if len(consumers) == 1 and name not in outputs:
             return consumers[0]
         return None
@@ -149,6 +138,18 @@ def _map_references(nested: Any, names: dict, function: Any) -> Any:
     ):
         return function(list(nested))
     return [_map_references(item, names, function) for item in nested]
+
+
+def _references(nested: Any, names: dict) -> list[str]:
+    """Returns the names of the layers that are referred to inside."""
+    found: list[str] = []
+
+    def note(reference: list) -> list:
+        found.append(reference[0])
+        return reference
+
+    _map_references(nested, names, note)
+    return found
 
 
 def require_functional(model: Any) -> None:

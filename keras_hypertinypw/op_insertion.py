@@ -31,6 +31,7 @@ from keras_hypertinypw.kernel_search import (
 from keras_hypertinypw.model_checks import NO_BUFFER
 from keras_hypertinypw.pruning import prune_buffers
 from keras_hypertinypw.spec import GeneratorSpec, PointwiseSpec
+from keras_hypertinypw.spec_reader import read_generator, read_pointwise
 
 GENERATE_PW_OP = "GeneratePW"
 
@@ -186,9 +187,9 @@ def read_spec(
     blob = _bytes_of(model, tensors[operator.inputs[GENERATOR_INPUT]], name)
     options = operator.customOptions
     try:
-        return PointwiseSpec.from_bytes(
+        return read_pointwise(
             name,
-            GeneratorSpec.from_bytes(blob),
+            read_generator(blob),
             codes,
             b"" if options is None else bytes(options),
             shape,

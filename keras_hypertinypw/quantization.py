@@ -18,7 +18,7 @@ _tfmot = tfmot.quantization.keras
 _RANGE_DECAY = 0.999  # Of tfmot's MovingAverageQuantizer.
 
 
-class HyperPointwiseQuantizeConfig(_tfmot.QuantizeConfig):
+class HyperPointwiseQuantizeConfig(tfmot.quantization.keras.QuantizeConfig):
     """Quantizes a HyperPointwise's output; the layer does its own kernel."""
 
     def get_weights_and_quantizers(self, layer: Any) -> list:
@@ -92,8 +92,11 @@ def quantize_model(
     folding.fold_relus(graph)
     _mark_quantized(graph)
     folded = graph.build_model()
-    with generator_scope(), _tfmot.quantize_scope(
-        {"HyperPointwiseQuantizeConfig": HyperPointwiseQuantizeConfig}
+    with (
+        generator_scope(),
+        _tfmot.quantize_scope(
+            {"HyperPointwiseQuantizeConfig": HyperPointwiseQuantizeConfig}
+        ),
     ):
         annotated = keras.models.clone_model(folded, clone_function=_annotate)
         annotated.set_weights(folded.get_weights())
@@ -194,8 +197,7 @@ def _quantize_apply(annotated: keras.Model) -> keras.Model:
         return _tfmot.quantize_apply(annotated)
     except (RuntimeError, ValueError) as error:
         raise ConversionError(
-            "tensorflow-model-optimization cannot quantize this model: "
-            f"{error}"
+            f"tensorflow-model-optimization cannot quantize this model: {error}"
         ) from error
 
 

@@ -200,15 +200,11 @@ def evaluate(
         )
         logits = _predict(interpreter, test.x, "test")
         arena_bytes = interpreter.arena_used_bytes or 0
-    scores = beats.score_beats(
-        test.y, logits, test.groups, threshold=threshold
-    )
+    scores = beats.score_beats(test.y, logits, test.groups, threshold=threshold)
     return scores, arena_bytes
 
 
-def _predict(
-    interpreter: Interpreter, x: np.ndarray, name: str
-) -> np.ndarray:
+def _predict(interpreter: Interpreter, x: np.ndarray, name: str) -> np.ndarray:
     chunks = []
     with tqdm(total=len(x), desc=f"TFLM, {name}", unit="beat") as bar:
         for start in range(0, len(x), _CHUNK):

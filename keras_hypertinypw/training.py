@@ -90,9 +90,7 @@ def train(
     sample = np.random.default_rng(schedule.seed).permutation(
         len(train_windows.y)
     )[:CALIBRATION_WINDOWS]
-    quantized = quantize_model(
-        model, calibration_data=train_windows.x[sample]
-    )
+    quantized = quantize_model(model, calibration_data=train_windows.x[sample])
     history["quantized"] = _fit(
         quantized, data, schedule, "quantized", checkpoint_dir / "quantized"
     )

@@ -101,8 +101,8 @@ def test_spec_packs_at_the_offsets_of_the_readme():
         assert offset == size
     formats = {1: "B", 2: "H", 4: "I"}
     for table, packer in (
-        (BLOB, spec._HEADER),
-        (DESCRIPTOR, spec._DESCRIPTOR),
+        (BLOB, spec.HEADER),
+        (DESCRIPTOR, spec.DESCRIPTOR),
     ):
         fields = "".join(formats[size] for _, size, _, _ in table)
         assert packer.format == "<" + fields
