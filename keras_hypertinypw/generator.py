@@ -169,7 +169,6 @@ class WeightGenerator(BaseGenerator):
             gain, "fan_in"
         )
 
-    @tf.autograph.experimental.do_not_convert
     def call(self, codes: tf.Tensor) -> tf.Tensor:
         """Maps codes to blocks; see the class."""
         levels = fake_quant.code_levels(codes, self.code_bits)

@@ -176,8 +176,6 @@ class HyperPointwise(keras.layers.Layer):
         finally:
             self._constants = None
 
-    # Nothing here depends on values of tensors; autograph only slows tracing.
-    @tf.autograph.experimental.do_not_convert
     def call(self, inputs: tf.Tensor) -> tf.Tensor:
         """Convolves with the generated kernel; see the class."""
         rank = inputs.shape.rank

@@ -37,5 +37,4 @@ def test_evaluation_needs_only_numpy():
         "dataclasses",
         "keras_hypertinypw",
         "numpy",
-        "typing",
     }
