@@ -37,4 +37,5 @@ def test_evaluation_needs_only_numpy():
         "dataclasses",
         "keras_hypertinypw",
         "numpy",
+        "typing",
     }
