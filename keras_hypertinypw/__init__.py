@@ -1,8 +1,8 @@
 """Generated pointwise kernels for small int8 networks on microcontrollers.
 
-Import this package before tensorflow: it runs on tf_keras (Keras 2), which
-tensorflow chooses when it is imported. Names load on first use, so that what
-needs no TensorFlow does not wait for it.
+Import this package, or tf_keras, before tensorflow: it runs on tf_keras (Keras
+2), and what `tf.keras` means is decided when tensorflow is imported. Names
+load on first use, so that what needs no TensorFlow does not wait for it.
 """
 
 from __future__ import annotations
@@ -66,7 +66,8 @@ __all__ = [
 def _choose_legacy_keras() -> None:
     """Makes tensorflow take tf_keras, or says why that is too late."""
     value = os.environ.get("TF_USE_LEGACY_KERAS")
-    if value in ("1", "true", "True"):
+    # Who imported tf_keras chose it, whatever `tf.keras` is.
+    if value in ("1", "true", "True") or "tf_keras" in sys.modules:
         return
     if "tensorflow" in sys.modules:
         raise ImportError(

@@ -2,37 +2,41 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Iterable
-from typing import TypeVar
+from typing import SupportsIndex, TypeVar, cast
+
+import numpy as np
 
 T = TypeVar("T")
 
 
 def positive_int(name: str, value: object) -> int:
     """Returns `value` if it is an integer above zero."""
-    if isinstance(value, bool) or not hasattr(value, "__index__"):
-        raise ValueError(
-            f"Expected `{name}` to be a positive integer. "
-            f"Received: {name}={value!r}."
-        )
-    number = int(value.__index__())
+    try:
+        # operator.index takes numpy's integers, but also bool.
+        is_bool = isinstance(value, (bool, np.bool_))
+        number = 0 if is_bool else operator.index(cast(SupportsIndex, value))
+    except TypeError:
+        number = 0
     if number < 1:
         raise ValueError(
             f"Expected `{name}` to be a positive integer. "
-            f"Received: {name}={number}."
+            f"Received: {name}={value!r}."
         )
     return number
 
 
 def one_of(name: str, value: T, allowed: Iterable[T]) -> T:
-    """Returns `value` if it is among `allowed`."""
+    """Returns the member of `allowed` that equals `value`."""
     allowed = tuple(allowed)
     if value not in allowed:
         raise ValueError(
             f"Expected `{name}` to be one of {allowed}. "
             f"Received: {name}={value!r}."
         )
-    return value
+    # Not `value`: 4.0 == 4, but cannot shift.
+    return allowed[allowed.index(value)]
 
 
 def instance(name: str, value: object, cls: type[T]) -> T:

@@ -132,7 +132,8 @@ def write_model(model: schema.ModelT) -> bytes:
 
 def add_buffer(model: schema.ModelT, data: bytes) -> int:
     """Appends a buffer and returns its index."""
-    buffer = schema.BufferT(data=np.frombuffer(data, np.uint8))
+    buffer = schema.BufferT()
+    buffer.data = np.frombuffer(data, np.uint8)
     model.buffers.append(buffer)
     return len(model.buffers) - 1
 

@@ -51,13 +51,15 @@ def fold_batch_norms(graph: ModelGraph) -> None:
             graph.class_name(source) in _WITH_KERNEL
             and graph.config(source)["activation"] == "linear"
             and graph.only_consumer(source) == name
+            and graph.config(name)["axis"] == [-1]
         )
         if not foldable:
             raise ConversionError(
                 f"Layer '{name}': expected a BatchNormalization directly "
-                "after a linear convolution that nothing else reads. "
-                f"Received: '{source}' of type {graph.class_name(source)}. "
-                "Move the normalization behind a convolution, or remove it."
+                "after a linear convolution that nothing else reads, over "
+                f"the last axis. Received: '{source}' of type "
+                f"{graph.class_name(source)}. Move the normalization behind "
+                "a convolution, or remove it."
             )
         _fold_batch_norm(graph, source, name)
         graph.remove(name)
@@ -112,12 +114,28 @@ def _relu_name(class_name: str, config: dict[str, Any]) -> str | None:
     return {None: "relu", 6.0: "relu6"}.get(config["max_value"])
 
 
+def require_channels_last(graph: ModelGraph) -> None:
+    """Checks the order of axes.
+
+    Raises:
+        ConversionError: If a layer has its channels elsewhere.
+    """
+    for name in graph.layers:
+        data_format = graph.config(name).get("data_format") or "channels_last"
+        if data_format != "channels_last":
+            raise ConversionError(
+                f"Layer '{name}': expected data_format='channels_last'. "
+                f"Received: {data_format!r}. TFLite has no other."
+            )
+
+
 def unfold_1d(graph: ModelGraph) -> None:
     """Rewrites a 1-D network in 2-D layers over `(samples, 1, channels)`.
 
     tfmot and TFLite have no 1-D convolution of their own. The axis of length
     1 comes last, so that a strided depthwise convolution may keep equal
-    strides on both axes, which TensorFlow demands.
+    strides on both axes, which TensorFlow demands. What a global pooling or
+    Flatten gave, and inputs that are vectors, stay as they are.
 
     Raises:
         ConversionError: If a layer has no 2-D form here.
@@ -131,15 +149,17 @@ def unfold_1d(graph: ModelGraph) -> None:
     flat: set[str] = set()
     for name in list(graph.layers):
         class_name = graph.class_name(name)
-        if any(source in flat for source in graph.inputs_of(name)):
+        if class_name == "InputLayer":
+            if _append_axis(graph, name):
+                flat.add(name)
+        elif _reads_flat(graph, name, flat):
             flat.add(name)
-        elif class_name == "InputLayer":
-            _append_axis(graph, name)
         elif class_name in _WINDOWED:
             _widen_window(graph, name, class_name)
         elif class_name in _GLOBAL:
             _set_class(graph, name, _GLOBAL[class_name])
-            flat.add(name)
+            if not graph.config(name).get("keepdims"):
+                flat.add(name)
         elif class_name not in _ANY_RANK:
             supported = sorted({*_ANY_RANK, *_WINDOWED, *_GLOBAL})
             raise ConversionError(
@@ -153,28 +173,44 @@ def unfold_1d(graph: ModelGraph) -> None:
         elif class_name == "HyperPointwise":
             stride = graph.config(name)["strides"][0]
             graph.config(name)["strides"] = (stride, 1)
+        elif class_name in ("Concatenate", "Softmax"):
+            axis = graph.config(name)["axis"]
+            graph.config(name)["axis"] = {2: -1, -2: 1}.get(axis, axis)
+    for name, shape in graph.output_shapes.items():
+        if name not in flat:
+            samples, channels = shape[1:]
+            target = (samples or -1, channels or -1)
+            graph.insert_reshape(name, target, suffix="_1d")
 
 
-def _append_axis(graph: ModelGraph, name: str) -> None:
+def _reads_flat(graph: ModelGraph, name: str, flat: set[str]) -> bool:
+    reads = {source in flat for source in graph.inputs_of(name)}
+    if len(reads) == 2:
+        raise ConversionError(
+            f"Layer '{name}': expected all inputs with samples, or all "
+            f"without. Received: {graph.inputs_of(name)}. Build the network "
+            "in 2-D layers over (samples, 1, channels) instead."
+        )
+    return reads == {True}
+
+
+def _append_axis(graph: ModelGraph, name: str) -> bool:
+    """Appends the axis to an input; returns whether it has no samples."""
     shape = graph.config(name)["batch_input_shape"]
-    if len(shape) != 3:
-        return
-    config = {
-        "name": f"{name}_2d",
-        "trainable": True,
-        "dtype": "float32",
-        "target_shape": (shape[1] or -1, 1, shape[2]),
-    }
-    graph.insert_after(name, "Reshape", config)
+    if len(shape) > 3:
+        raise ConversionError(
+            f"Layer '{name}': expected inputs of rank 2 or 3 in a network "
+            f"with 1-D layers. Received: {tuple(shape)}. Build the network in "
+            "2-D layers over (samples, 1, channels) instead."
+        )
+    if len(shape) == 3:
+        target = (shape[1] or -1, 1, shape[2])
+        graph.insert_reshape(name, target, suffix="_2d")
+    return len(shape) < 3
 
 
 def _widen_window(graph: ModelGraph, name: str, class_name: str) -> None:
     config = graph.config(name)
-    if config.get("data_format", "channels_last") != "channels_last":
-        raise ConversionError(
-            f"Layer '{name}': expected data_format='channels_last'. "
-            f"Received: {config['data_format']!r}. TFLite has no other."
-        )
     new_class, window = _WINDOWED[class_name]
     if config.get("padding") == "causal":
         raise ConversionError(

@@ -59,11 +59,11 @@ def freeze(
             "HyperPointwise(filters, generator), or convert the model with "
             "tf.lite.TFLiteConverter."
         )
+    _require_finite(model)
     generators = {
         generator.name: _freeze_generator(generator)
         for generator in find_generators(model)
     }
-    _require_finite(model)
     specs = tuple(
         _freeze_layer(layer, generators[layer.generator.name])
         for layer in layers

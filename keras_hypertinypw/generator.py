@@ -120,6 +120,11 @@ class WeightGenerator(BaseGenerator):
         **kwargs: Any,
     ) -> None:
         super().__init__(code_dim, code_bits, block_size, **kwargs)
+        if not isinstance(hidden_units, (tuple, list)):
+            raise ValueError(
+                "Expected `hidden_units` to be a tuple of integers. Received: "
+                f"hidden_units={hidden_units!r}."
+            )
         self.hidden_units = tuple(
             _at_most("hidden_units", units, MAX_HIDDEN_UNITS)
             for units in hidden_units

@@ -181,7 +181,7 @@ class HyperPointwise(keras.layers.Layer):
         rank = inputs.shape.rank
         # Rank 4 inside: TensorFlow's per-channel FakeQuant, tfmot and the
         # converter know no rank-3 convolution.
-        images = inputs[:, tf.newaxis] if rank == 3 else inputs
+        images = tf.expand_dims(inputs, 1) if rank == 3 else inputs
         strides = (1, self.strides[1]) if rank == 3 else self.strides
         outputs = tf.nn.conv2d(images, self.kernel, strides, "VALID")
         if self.use_bias:

@@ -27,6 +27,10 @@ class ModelGraph:
         layers: Layer entries (`class_name`, `config`, `inbound_nodes`) by
             layer name, in the model's order.
         weights: Lists of arrays by layer name, as `layer.get_weights()`.
+        output_shapes: Shapes of the model's outputs by layer name.
+
+    Raises:
+        ConversionError: If a layer is called more than once.
     """
 
     def __init__(self, model: keras.Model) -> None:
@@ -39,6 +43,26 @@ class ModelGraph:
         self.weights: dict[str, list[np.ndarray]] = {
             layer.name: layer.get_weights() for layer in model.layers
         }
+        self.output_shapes: dict[str, tuple[int | None, ...]] = {
+            tensor._keras_history.layer.name: tuple(tensor.shape)
+            for tensor in model.outputs
+        }
+        for layer in model.layers:
+            if isinstance(layer, keras.layers.BatchNormalization):
+                # From the end, so that it survives an axis more.
+                axis = layer.axis[0] - layer.input_spec.ndim
+                self.config(layer.name)["axis"] = [axis]
+        self._require_single_calls()
+
+    def _require_single_calls(self) -> None:
+        for name, entry in self.layers.items():
+            if len(entry["inbound_nodes"]) > 1:
+                raise ConversionError(
+                    f"Layer '{name}': expected a layer that is called once. "
+                    f"Received: {len(entry['inbound_nodes'])} calls, and "
+                    "quantization gives a layer one range of outputs. Make "
+                    "one layer for each call."
+                )
 
     def class_name(self, name: str) -> str:
         """Returns the class of a layer, without its package."""
@@ -82,19 +106,38 @@ class ModelGraph:
         self._config["layers"].remove(self.layers.pop(name))
         self.weights.pop(name, None)
 
-    def insert_after(
-        self, name: str, class_name: str, config: dict[str, Any]
+    def insert_reshape(
+        self, name: str, target_shape: tuple[int, ...], *, suffix: str
     ) -> None:
-        """Inserts a layer that all readers of `name` read in its place."""
-        new = config["name"]
-        for entry in self.layers.values():
-            entry["inbound_nodes"] = self._redirected(
-                entry["inbound_nodes"], name, new
+        """Inserts a Reshape that is read in the place of `name`.
+
+        Args:
+            name: Layer whose outputs are reshaped. Behind an input, its
+                readers read the Reshape; behind an output, the model does.
+            target_shape: As in Keras.
+            suffix: Added to `name`, gives the new layer's name.
+        """
+        new = f"{name}{suffix}"
+        while new in self.layers:
+            new += "_"
+        if self.class_name(name) == "InputLayer":
+            for entry in self.layers.values():
+                entry["inbound_nodes"] = self._redirected(
+                    entry["inbound_nodes"], name, new
+                )
+        else:
+            self._config["output_layers"] = self._redirected(
+                self._config["output_layers"], name, new
             )
         entry = {
             "module": "tf_keras.layers",
-            "class_name": class_name,
-            "config": config,
+            "class_name": "Reshape",
+            "config": {
+                "name": new,
+                "trainable": True,
+                "dtype": "float32",
+                "target_shape": target_shape,
+            },
             "registered_name": None,
             "name": new,
             "inbound_nodes": [[[name, 0, 0, {}]]],

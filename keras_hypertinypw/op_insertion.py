@@ -89,14 +89,12 @@ def _add_generator(
 
 def _add_tensor(model: schema.ModelT, name: str, data: bytes) -> int:
     tensors = model.subgraphs[0].tensors
-    tensors.append(
-        schema.TensorT(
-            name=name,
-            type=schema.TensorType.UINT8,
-            shape=[len(data)],
-            buffer=add_buffer(model, data),
-        )
-    )
+    tensor = schema.TensorT()
+    tensor.name = name
+    tensor.type = schema.TensorType.UINT8
+    tensor.shape = [len(data)]
+    tensor.buffer = add_buffer(model, data)
+    tensors.append(tensor)
     return len(tensors) - 1
 
 
@@ -112,13 +110,12 @@ def _insert_op(
         custom_name(model, o) == GENERATE_PW_OP for o in graph.operators
     )
     codes = _add_tensor(model, f"codes{count or ''}", spec.codes_to_bytes())
-    operator = schema.OperatorT(
-        opcodeIndex=_operator_code(model),
-        inputs=[codes, generator],
-        outputs=[kernel.index],
-        # A list: the builder aligns nothing but numpy data of buffers.
-        customOptions=list(spec.options_to_bytes()),
-    )
+    operator = schema.OperatorT()
+    operator.opcodeIndex = _operator_code(model)
+    operator.inputs = [codes, generator]
+    operator.outputs = [kernel.index]
+    # A list: the builder aligns nothing but numpy data of buffers.
+    operator.customOptions = list(spec.options_to_bytes())
     graph.operators.insert(first_consumer, operator)
     # Scales, shape, type and name stay; the data goes.
     graph.tensors[kernel.index].buffer = NO_BUFFER
@@ -130,13 +127,11 @@ def _operator_code(model: schema.ModelT) -> int:
         if code.customCode in (GENERATE_PW_OP, GENERATE_PW_OP.encode()):
             return index
     custom = schema.BuiltinOperator.CUSTOM
-    model.operatorCodes.append(
-        schema.OperatorCodeT(
-            deprecatedBuiltinCode=custom,
-            builtinCode=custom,
-            customCode=GENERATE_PW_OP,
-        )
-    )
+    code = schema.OperatorCodeT()
+    code.deprecatedBuiltinCode = custom
+    code.builtinCode = custom
+    code.customCode = GENERATE_PW_OP
+    model.operatorCodes.append(code)
     return len(model.operatorCodes) - 1
 
 

@@ -75,8 +75,8 @@ def quantize_model(
 
     Raises:
         TypeError: If `model` is not a tf_keras model.
-        ConversionError: If a layer cannot be quantized, or two generators
-            have the same name.
+        ConversionError: If a layer cannot be quantized, is called twice or
+            is quantized already, or two generators have the same name.
         ValueError: If `num_bits` is not 8.
     """
     require_functional(model)
@@ -85,8 +85,10 @@ def quantize_model(
             f"Expected `num_bits` to be 8, what TFLM's kernels run. "
             f"Received: num_bits={num_bits}."
         )
+    _require_plain(model)
     find_generators(model)
     graph = ModelGraph(model)
+    folding.require_channels_last(graph)
     folding.unfold_1d(graph)
     folding.fold_batch_norms(graph)
     folding.fold_relus(graph)
@@ -102,6 +104,7 @@ def quantize_model(
         annotated.set_weights(folded.get_weights())
         quantized = _quantize_apply(annotated)
     _copy_hyper_weights(folded, quantized)
+    _keep_frozen(quantized)
     if calibration_data is not None:
         _calibrate(quantized, calibration_data)
     return quantized
@@ -125,7 +128,7 @@ def _calibrate(model: keras.Model, inputs: Any) -> None:
             weight
             for weight in layer.non_trainable_weights
             if weight.name.endswith(("_min:0", "_max:0"))
-            and "kernel" not in weight.name
+            and "kernel" not in weight.name.split("/")[-1]
         ]
         if not ranges:
             continue
@@ -170,6 +173,21 @@ def find_generators(model: keras.Model) -> list[BaseGenerator]:
     return [layer.generator for layer in owners.values()]
 
 
+def _require_plain(model: keras.Model) -> None:
+    for layer in model.layers:
+        if isinstance(layer, keras.Model):
+            raise ConversionError(
+                f"Layer '{layer.name}': expected a model of layers. Received: "
+                "a model inside a model. Call its layers one by one instead."
+            )
+        if type(layer).__module__.startswith(tfmot.__name__):
+            raise ConversionError(
+                f"Layer '{layer.name}': expected a float model. Received: a "
+                f"{type(layer).__name__}. Pass the model that `quantize_model` "
+                "was called with before."
+            )
+
+
 def _mark_quantized(graph: ModelGraph) -> None:
     for name in graph.names("HyperPointwise"):
         config = graph.config(name)
@@ -203,5 +221,13 @@ def _quantize_apply(annotated: keras.Model) -> keras.Model:
 
 def _copy_hyper_weights(source: keras.Model, target: keras.Model) -> None:
     """Copies codes, scales and generator; tfmot matches weights by name."""
-    for old, new in zip(find_layers(source), find_layers(target), strict=True):
-        new.set_weights(old.get_weights())
+    new = {layer.name: layer for layer in find_layers(target)}
+    for old in find_layers(source):
+        new[old.name].set_weights(old.get_weights())
+
+
+def _keep_frozen(model: keras.Model) -> None:
+    """Freezes what was frozen: tfmot trains every kernel regardless."""
+    for layer in model.layers:
+        if not layer.trainable:
+            layer._trainable_weights.clear()

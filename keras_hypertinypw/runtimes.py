@@ -84,7 +84,11 @@ class TflmBackend(Backend):
 
 
 class LiteRtBackend(Backend):
-    """Desktop TensorFlow Lite; its reference kernels equal TFLM's exactly."""
+    """Desktop TensorFlow Lite with reference kernels, which equal TFLM's.
+
+    setup.cfg pins the last release in which FULLY_CONNECTED rounds as TFLM
+    does.
+    """
 
     def __init__(self, model_content: bytes) -> None:
         resolver = litert.OpResolverType.BUILTIN_REF

@@ -24,7 +24,7 @@ def read_generator(blob: bytes) -> spec.GeneratorSpec:
     version, kind, num_layers, code_dim, block_size = header[:5]
     flags, skip_shift, num_bytes, crc = header[5:]
     known = version == spec.FORMAT_VERSION
-    require(known, "generator version", spec.FORMAT_VERSION, version)
+    require(known, "blob format version", spec.FORMAT_VERSION, version)
     require(kind == spec.KIND_MLP, "generator kind", spec.KIND_MLP, kind)
     promised = f"of {num_bytes} bytes, as its header says"
     require(num_bytes == len(blob), "a generator blob", promised, size)
@@ -70,7 +70,7 @@ def read_pointwise(
     require(ok, "custom options", expected, f"{len(options)} bytes")
     version, code_bits, residency, synthesis, flags = options[:5]
     known = version == spec.FORMAT_VERSION
-    require(known, "GeneratePW version", spec.FORMAT_VERSION, version)
+    require(known, "op format version", spec.FORMAT_VERSION, version)
     ok = code_bits in spec.CODE_BITS
     require(ok, "`code_bits`", f"one of {spec.CODE_BITS}", code_bits)
     ok = max(residency, synthesis) < 2

@@ -1,0 +1,54 @@
+"""The README's MIT-BIH table, from the result files of `examples/mitdb`.
+
+python benchmarks/mitdb_table.py
+"""
+
+from __future__ import annotations
+
+import json
+import pathlib
+import sys
+from typing import Any
+
+EXAMPLES = pathlib.Path(__file__).resolve().parent.parent / "examples/mitdb"
+HEADER = (
+    "| Pointwise kernels | File | of which pointwise | Arena | "
+    "macro-F1, 4 classes | macro-F1, 3 classes | V balanced accuracy | V F1 |"
+)
+_METRICS = (
+    "macro_f1_4_classes",
+    "macro_f1_3_classes",
+    "v_balanced_accuracy",
+    "v_f1",
+)
+_POINTWISE = ("generator", "heads", "codes", "stored_pointwise")
+
+
+def table() -> str:
+    """Returns the table in Markdown, one line per example file."""
+    columns = HEADER.count("|") - 1
+    lines = [HEADER, "|" + " --- |" * columns]
+    lines += [_line(name) for name in ("generated", "stored")]
+    return "\n".join(lines)
+
+
+def _line(name: str) -> str:
+    result = json.loads((EXAMPLES / f"{name}.json").read_text())
+    sizes = result["footprint"]
+    pointwise = sum(sizes["by_part"][part] for part in _POINTWISE)
+    cells = [
+        name,
+        f"{sizes['flash_bytes']:,} B",
+        f"{pointwise:,} B",
+        f"{sizes['arena_bytes']:,} B",
+        *(_interval(result["test"]["metrics"][metric]) for metric in _METRICS),
+    ]
+    return "| " + " | ".join(cells) + " |"
+
+
+def _interval(value: dict[str, Any]) -> str:
+    return f"{value['value']:.3f} [{value['low']:.3f}, {value['high']:.3f}]"
+
+
+if __name__ == "__main__":
+    sys.stdout.write(table() + "\n")
