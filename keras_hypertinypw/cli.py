@@ -16,7 +16,6 @@ from typing import Any
 
 from absl.flags import argparse_flags
 
-from keras_hypertinypw.errors import ConversionError
 from keras_hypertinypw.files import write_atomically
 
 EXIT_OK, EXIT_NEGATIVE, EXIT_USAGE = 0, 1, 2
@@ -34,7 +33,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     command = options.function
     try:
         status, text, record = command(options)
-    except (ConversionError, ValueError, OSError) as error:
+    except (ValueError, OSError, RuntimeError) as error:
         sys.stderr.write(f"hypertinypw {options.name}: {error}\n")
         return EXIT_USAGE
     # With --json stdout holds one object and nothing else.

@@ -149,6 +149,8 @@ def unfold_1d(graph: ModelGraph) -> None:
     flat: set[str] = set()
     for name in list(graph.layers):
         class_name = graph.class_name(name)
+        # It holds the shape of one axis less.
+        graph.layers[name].pop("build_config", None)
         if class_name == "InputLayer":
             if _append_axis(graph, name):
                 flat.add(name)
@@ -231,7 +233,6 @@ def _widen_window(graph: ModelGraph, name: str, class_name: str) -> None:
 
 def _set_class(graph: ModelGraph, name: str, class_name: str) -> None:
     graph.layers[name]["class_name"] = class_name
-    graph.layers[name].pop("build_config", None)
 
 
 def _first(value: Any) -> int:

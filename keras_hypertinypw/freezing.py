@@ -125,15 +125,17 @@ def to_dense_tflite(
 
 
 def _require_finite(model: keras.Model) -> None:
-    for weight in model.weights:
-        values = weight.numpy()
-        finite = np.isfinite(values)
-        if not finite.all():
-            raise ConversionError(
-                f"Weight '{weight.name}' of shape {values.shape}: expected "
-                f"finite values. Received: {np.sum(~finite)} NaN or infinite "
-                "ones. Training diverged: lower the learning rate."
-            )
+    for layer in model.layers:
+        for weight in layer.weights:
+            values = weight.numpy()
+            finite = np.isfinite(values)
+            if not finite.all():
+                raise ConversionError(
+                    f"Layer '{layer.name}', weight '{weight.name}' of shape "
+                    f"{values.shape}: expected finite values. Received: "
+                    f"{np.sum(~finite)} NaN or infinite ones. Training "
+                    "diverged: lower the learning rate."
+                )
 
 
 def _freeze_generator(generator: BaseGenerator) -> GeneratorSpec:

@@ -72,6 +72,21 @@ class BaseGenerator(keras.layers.Layer):
             "quantized": self.quantized,
         }
 
+    def load_own_variables(self, store: Any) -> None:
+        """Reads the weights of a `.keras` file, as Keras does.
+
+        Raises:
+            ValueError: If the file holds them with another layer, since the
+                layers shared this generator when they were saved.
+        """
+        if self.weights and not len(store.keys()):
+            raise ValueError(
+                f"Generator '{self.name}': expected its layers to share it. "
+                "Received: a copy for each layer. Load the model with "
+                "`keras_hypertinypw.load_model`."
+            )
+        super().load_own_variables(store)
+
 
 def _at_most(name: str, value: object, limit: int) -> int:
     number = checks.positive_int(name, value)

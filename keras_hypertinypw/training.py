@@ -110,7 +110,7 @@ def _claim_folder(
 ) -> None:
     """Refuses checkpoints that another model or schedule left."""
     summary = {
-        "weights": [[int(n) for n in w.shape] for w in model.weights],
+        "model": _anonymous(json.loads(model.to_json())),
         "schedule": dataclasses.asdict(schedule),
     }
     path = folder / "training.json"
@@ -121,6 +121,20 @@ def _claim_folder(
             "output folder, or delete this one."
         )
     write_atomically(path, json.dumps(summary).encode())
+
+
+def _anonymous(config: Any) -> Any:
+    """Drops names, which Keras numbers anew in each process, and links."""
+    if isinstance(config, dict):
+        return {
+            key: _anonymous(value)
+            for key, value in config.items()
+            if key not in ("name", "inbound_nodes")
+            and not key.endswith("put_layers")
+        }
+    if isinstance(config, list):
+        return [_anonymous(value) for value in config]
+    return config
 
 
 def _fit(
@@ -145,9 +159,10 @@ def _fit(
         keras.losses.SparseCategoricalCrossentropy(from_logits=True),
     )
     best = _BestEpoch(validation_windows, folder, phase, epochs)
+    batches = _Batches(train_windows, schedule)
     if best.done < epochs:
         model.fit(
-            _Batches(train_windows, schedule, epoch=best.done),
+            batches,
             epochs=epochs,
             class_weight=class_weights(
                 train_windows.y, len(train_windows.classes)
@@ -157,6 +172,9 @@ def _fit(
             # The backup is written after the best epoch's record, so that an
             # interruption between the two repeats an epoch and loses none.
             callbacks=[
+                keras.callbacks.LambdaCallback(
+                    on_epoch_begin=lambda epoch, _: batches.shuffle(epoch)
+                ),
                 best,
                 keras.callbacks.BackupAndRestore(folder / "backup"),
             ],
@@ -168,13 +186,11 @@ def _fit(
 class _Batches(keras.utils.Sequence):
     """Shuffled batches; the order depends on seed and epoch alone."""
 
-    def __init__(
-        self, windows: Windows, schedule: Schedule, epoch: int
-    ) -> None:
+    def __init__(self, windows: Windows, schedule: Schedule) -> None:
         self._windows = windows
         self._batch_size = schedule.batch_size
-        self._seed, self._epoch = schedule.seed, epoch
-        self._shuffle()
+        self._seed = schedule.seed
+        self.shuffle(0)
 
     def __len__(self) -> int:
         return -(-len(self._windows.y) // self._batch_size)
@@ -184,12 +200,9 @@ class _Batches(keras.utils.Sequence):
         chosen = self._order[start : start + self._batch_size]
         return self._windows.x[chosen], self._windows.y[chosen]
 
-    def on_epoch_end(self) -> None:
-        self._epoch += 1
-        self._shuffle()
-
-    def _shuffle(self) -> None:
-        rng = np.random.default_rng([self._seed, self._epoch])
+    def shuffle(self, epoch: int) -> None:
+        """Takes the order of an epoch."""
+        rng = np.random.default_rng([self._seed, epoch])
         self._order = rng.permutation(len(self._windows.y))
 
 

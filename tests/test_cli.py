@@ -1,0 +1,222 @@
+"""The command line: exit status, JSON, messages, files."""
+
+import json
+import pathlib
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from keras_hypertinypw import cli
+
+EXAMPLE = (
+    pathlib.Path(__file__).resolve().parent.parent
+    / "examples/mitdb/generated.tflite"
+)
+COMMANDS = (
+    "demo",
+    "train",
+    "convert",
+    "evaluate",
+    "footprint",
+    "verify",
+    "materialize",
+)
+
+
+@pytest.fixture(scope="module")
+def finished_run(tmp_path_factory):
+    """Folder and stdout of a short training on synthetic beats."""
+    out = tmp_path_factory.mktemp("run")
+    result = run_process(
+        "train",
+        *("--dataset=synthetic", f"--out={out}", "--width=16", "--code_bits=4"),
+        *("--float_epochs=2", "--quantized_epochs=1", "--json"),
+    )
+    assert result.returncode == 0, result.stderr[-3000:]
+    return out, result
+
+
+def run_process(*arguments):
+    """Runs the command as a user would, in a process of its own."""
+    command = [sys.executable, "-m", "keras_hypertinypw", *arguments]
+    return subprocess.run(command, capture_output=True, text=True)
+
+
+def run_json(capsys, *arguments):
+    status = cli.main([*arguments, "--json"])
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == 1
+    return status, json.loads(lines[0])
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_has_help(command, capsys):
+    with pytest.raises(SystemExit) as stopped:
+        cli.main([command, "--help"])
+    assert stopped.value.code == 0
+    text = capsys.readouterr().out
+    assert "--json" in text and len(text) > 200
+
+
+@pytest.mark.parametrize(
+    "arguments", [[], ["fly"], ["verify"], ["train", "--width=wide"]]
+)
+def test_bad_usage_exits_with_2(arguments, capsys):
+    with pytest.raises(SystemExit) as stopped:
+        cli.main(arguments)
+    assert stopped.value.code == 2
+    assert "usage" in capsys.readouterr().err
+
+
+def test_verify_compares_and_counts(capsys):
+    status, record = run_json(capsys, "verify", str(EXAMPLE))
+    assert status == 0
+    assert record["identical"]
+    assert record["num_values"] >= 1000 and record["num_distinct"] >= 50
+    assert set(record["generate_counts"].values()) == {1}
+    assert len(record["generate_counts"]) == record["num_kernels"] == 3
+
+
+def test_verify_prints_its_verdict(capsys):
+    assert cli.main(["verify", str(EXAMPLE)]) == 0
+    assert capsys.readouterr().out.startswith("identical\n")
+
+
+def test_a_negative_result_exits_with_1(capsys, monkeypatch):
+    from keras_hypertinypw import verification
+
+    # The dense twin computes with one changed weight.
+    materialize = verification.materialize
+
+    def damaged(content):
+        dense = bytearray(materialize(content))
+        spec = verification.read_specs(content)[0]
+        data = verification.integer.synthesize(spec).tobytes()
+        dense[dense.index(data)] ^= 0x40
+        return bytes(dense)
+
+    monkeypatch.setattr(verification, "materialize", damaged)
+    status, record = run_json(capsys, "verify", str(EXAMPLE))
+    assert status == 1
+    assert not record["identical"] and record["num_differences"] > 0
+
+
+@pytest.mark.parametrize(
+    "command", ["verify", "footprint", "evaluate", "materialize"]
+)
+def test_a_truncated_file_is_one_clear_error(command, tmp_path, capsys):
+    path = tmp_path / "short.tflite"
+    path.write_bytes(EXAMPLE.read_bytes()[:5000])
+    extra = ["--out", str(tmp_path / "o")] if command == "materialize" else []
+    assert cli.main([command, str(path), *extra]) == 2
+    error = capsys.readouterr().err
+    assert error.count("\n") == 1
+    assert "Expected" in error and "Received" in error
+    assert not (tmp_path / "o").exists()
+
+
+def test_a_missing_file_is_named(capsys):
+    assert cli.main(["verify", "nowhere.tflite"]) == 2
+    assert "nowhere.tflite" in capsys.readouterr().err
+
+
+def test_a_model_without_generated_kernels_is_refused_by_verify(
+    tmp_path, capsys
+):
+    stored = EXAMPLE.with_name("stored.tflite")
+    assert cli.main(["verify", str(stored)]) == 2
+    assert "GeneratePW" in capsys.readouterr().err
+
+
+def test_footprint_parts_add_up(capsys):
+    status, record = run_json(capsys, "footprint", str(EXAMPLE))
+    assert status == 0
+    assert sum(record["by_part"].values()) == EXAMPLE.stat().st_size
+    assert record["cached_kernel_bytes"] == 3 * 64 * 64
+    assert record["arena_bytes"] > record["cached_kernel_bytes"]
+
+
+def test_materialize_writes_a_plain_file(tmp_path, capsys):
+    out = tmp_path / "plain.tflite"
+    status, record = run_json(
+        capsys, "materialize", str(EXAMPLE), "--out", str(out)
+    )
+    assert status == 0
+    content = out.read_bytes()
+    assert record["num_bytes"] == len(content)
+    assert b"GeneratePW" not in content
+
+
+def test_train_writes_model_result_and_picture(finished_run):
+    out, result = finished_run
+    record = json.loads(result.stdout.splitlines()[-1])
+    assert record == json.loads((out / "result.json").read_text())
+    assert record["verification"]["identical"]
+    assert (out / "result.png").read_bytes().startswith(b"\x89PNG")
+    size = (out / "model.tflite").stat().st_size
+    assert record["footprint"]["flash_bytes"] == size
+    assert record["command"].startswith("hypertinypw train --dataset=synthetic")
+    assert "step" in result.stderr  # Progress.
+
+
+def test_a_finished_training_is_not_repeated(finished_run):
+    out, result = finished_run
+    again = run_process(*json.loads(result.stdout)["command"].split()[1:])
+    assert again.returncode == 0
+    assert json.loads(again.stdout)["test"] == json.loads(result.stdout)["test"]
+    assert "float:" not in again.stderr
+
+
+def test_convert_repeats_the_file_of_a_run(finished_run, tmp_path, capsys):
+    out, _ = finished_run
+    path = tmp_path / "again.tflite"
+    status, _ = run_json(capsys, "convert", str(out), "--out", str(path))
+    assert status == 0
+    assert path.read_bytes() == (out / "model.tflite").read_bytes()
+
+
+def test_evaluate_repeats_the_scores_of_a_run(finished_run, capsys):
+    out, result = finished_run
+    status, record = run_json(
+        capsys, "evaluate", str(out / "model.tflite"), "--dataset=synthetic"
+    )
+    assert status == 0
+    expected = json.loads(result.stdout)
+    assert record.pop("arena_bytes") == expected["footprint"]["arena_bytes"]
+    assert record == expected["test"]
+
+
+def test_convert_takes_a_float_keras_file(tmp_path, capsys):
+    import tf_keras as keras
+
+    from keras_hypertinypw import WeightGenerator
+    from keras_hypertinypw.models import ecg_network
+
+    path, data = tmp_path / "float.keras", tmp_path / "inputs.npy"
+    keras.utils.set_random_seed(1)
+    model = ecg_network((64, 3), 4, width=16, generator=WeightGenerator())
+    model.save(path)
+    rng = np.random.default_rng(0)
+    np.save(data, rng.normal(size=(200, 64, 3)).astype(np.float32))
+    out = tmp_path / "model.tflite"
+    arguments = ["convert", str(path), "--out", str(out)]
+    assert cli.main(arguments) == 2
+    assert "--calibration_data" in capsys.readouterr().err
+    arguments += ["--calibration_data", str(data)]
+    assert cli.main(arguments) == 0, capsys.readouterr().err
+    assert b"GeneratePW" in out.read_bytes()
+
+
+def test_convert_refuses_a_folder_without_training(tmp_path, capsys):
+    assert cli.main(["convert", str(tmp_path), "--out", "x.tflite"]) == 2
+    assert "hypertinypw train" in capsys.readouterr().err
+
+
+def test_train_without_data_says_what_to_do(tmp_path, capsys, monkeypatch):
+    monkeypatch.delenv("HYPERTINYPW_DATA", raising=False)
+    status = cli.main(["train", "--dataset=mitdb", f"--out={tmp_path}"])
+    assert status == 2
+    error = capsys.readouterr().err
+    assert "data_dir" in error and "HYPERTINYPW_DATA" in error

@@ -1,0 +1,67 @@
+"""The committed files give the committed numbers."""
+
+import json
+import os
+import pathlib
+
+import pytest
+
+from keras_hypertinypw import Interpreter, footprint, verify
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+EXAMPLES = ROOT / "examples" / "mitdb"
+NAMES = ("generated", "stored")
+
+
+def read(name):
+    content = (EXAMPLES / f"{name}.tflite").read_bytes()
+    return content, json.loads((EXAMPLES / f"{name}.json").read_text())
+
+
+@pytest.fixture(scope="module")
+def data_dir():
+    parent = os.environ.get("HYPERTINYPW_DATA", ROOT.parent / "shared/data")
+    folder = pathlib.Path(parent) / "mitdb"
+    if not folder.is_dir():
+        pytest.skip(
+            f"No MIT-BIH database in {folder}: set HYPERTINYPW_DATA to the "
+            "folder that holds mitdb/."
+        )
+    return folder
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_bytes_are_those_of_the_file(name):
+    content, record = read(name)
+    with Interpreter(content) as interpreter:
+        arena_bytes = interpreter.arena_used_bytes
+    sizes = footprint(content, arena_bytes=arena_bytes).to_dict()
+    assert sizes == record["footprint"]
+
+
+def test_generated_file_is_bit_exact():
+    content, record = read("generated")
+    result = verify(content, num_inputs=1000)
+    assert result.identical
+    assert result.num_kernels == 3
+    assert record["verification"]["identical"]
+
+
+def test_only_the_kernels_differ_between_the_two():
+    records = [read(name)[1] for name in NAMES]
+    configs = [record["config"] for record in records]
+    assert [config.pop("stored") for config in configs] == [False, True]
+    assert configs[0] == configs[1]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_scores_come_from_the_real_test_patients(name, data_dir):
+    from keras_hypertinypw import runs
+    from keras_hypertinypw.datasets import mitdb
+
+    content, record = read(name)
+    validation = mitdb.load("validation", data_dir=data_dir)
+    test = mitdb.load("test", data_dir=data_dir)
+    scores, _ = runs.evaluate(content, validation, test)
+    assert json.loads(json.dumps(scores.to_dict())) == record["test"]
+    assert record["test"]["num_beats"] == len(test.y) > 49_000

@@ -1,0 +1,49 @@
+"""What the README says is what the repository does."""
+
+import pathlib
+import re
+import subprocess
+import sys
+
+import pytest
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+README = (ROOT / "README.md").read_text()
+
+
+def run_python(*arguments):
+    return subprocess.run(
+        [sys.executable, *map(str, arguments)],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+    )
+
+
+def test_example_runs(tmp_path):
+    (code,) = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+    script = tmp_path / "example.py"
+    script.write_text(code)
+    result = run_python(script)
+    assert result.returncode == 0, result.stderr[-3000:]
+    macro_f1 = float(result.stdout.split()[-1])
+    # Far above 0.22, the score of calling every beat normal.
+    assert macro_f1 > 0.5
+
+
+def test_mitdb_table_is_current():
+    result = run_python("benchmarks/mitdb_table.py")
+    assert result.stdout.count("\n") == 4
+    assert result.stdout in README
+
+
+@pytest.mark.parametrize(
+    "path", sorted(set(re.findall(r"\]\((?!http)([^)#]+)\)", README)))
+)
+def test_links_lead_somewhere(path):
+    assert (ROOT / path).exists()
+
+
+def test_named_files_exist():
+    for path in re.findall(r"`((?:\w+/)+[\w.]*)`", README):
+        assert (ROOT / path).exists(), path
