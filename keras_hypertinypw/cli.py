@@ -17,6 +17,7 @@ from typing import Any
 from absl.flags import argparse_flags
 
 from keras_hypertinypw.files import write_atomically
+from keras_hypertinypw.progress import stage
 
 EXIT_OK, EXIT_NEGATIVE, EXIT_USAGE = 0, 1, 2
 
@@ -268,14 +269,17 @@ def convert_command(options: argparse.Namespace) -> tuple[int, str, dict]:
     from keras_hypertinypw import conversion_input, runs
 
     path = pathlib.Path(options.model)
-    if path.is_dir():
-        model, config = runs.load_quantized(path)
-        content = runs.to_tflite(model, stored=config.stored)
-    else:
-        model = conversion_input.load_and_quantize(
-            path, options.calibration_data
-        )
-        content = runs.to_tflite(model, stored=False)
+    stored = False
+    with stage("Loading"):
+        if path.is_dir():
+            model, config = runs.load_quantized(path)
+            stored = config.stored
+        else:
+            model = conversion_input.load_and_quantize(
+                path, options.calibration_data
+            )
+    with stage("Converting"):
+        content = runs.to_tflite(model, stored=stored)
     write_atomically(pathlib.Path(options.out), content)
     return _written(options.out, content)
 

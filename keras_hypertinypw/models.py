@@ -13,7 +13,7 @@ _layers = keras.layers
 
 
 def ecg_network(
-    input_shape: tuple[int, int],
+    input_shape: tuple[int, ...],
     num_classes: int,
     *,
     width: int = 64,
@@ -53,7 +53,7 @@ def ecg_network(
 
 
 def ds_cnn(
-    input_shape: tuple[int, int, int],
+    input_shape: tuple[int, ...],
     num_classes: int,
     *,
     width: int = 64,

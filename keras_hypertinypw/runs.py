@@ -6,6 +6,7 @@ import dataclasses
 import functools
 import json
 import pathlib
+from collections.abc import Callable
 from types import ModuleType
 from typing import Any
 
@@ -24,6 +25,7 @@ from keras_hypertinypw.freezing import to_dense_tflite
 from keras_hypertinypw.generator import WeightGenerator
 from keras_hypertinypw.interpreter import Interpreter
 from keras_hypertinypw.models import ecg_network
+from keras_hypertinypw.progress import stage
 from keras_hypertinypw.quantization import quantize_model
 from keras_hypertinypw.training import Schedule, train
 from keras_hypertinypw.verification import verify
@@ -60,7 +62,7 @@ class RunConfig:
     use_skip: bool = False
     schedule: Schedule = Schedule()
 
-    def build_model(self, input_shape: tuple[int, int]) -> keras.Model:
+    def build_model(self, input_shape: tuple[int, ...]) -> keras.Model:
         """Returns the float model, freshly initialized."""
         generator = None
         if not self.stored:
@@ -110,7 +112,7 @@ def run(
     Returns:
         What `result.json` holds.
     """
-    load = functools.partial(
+    load: Callable[[str], Windows] = functools.partial(
         DATASETS[config.dataset].load, data_dir=data_dir, download=download
     )
     train_windows, validation = load("train"), load("validation")
@@ -126,7 +128,8 @@ def run(
         out / "config.json",
         _to_json({**dataclasses.asdict(config), "input_shape": list(shape)}),
     )
-    content = to_tflite(trained.model, stored=config.stored)
+    with stage("Converting"):
+        content = to_tflite(trained.model, stored=config.stored)
     write_atomically(out / "model.tflite", content)
     result = _measure(content, config, validation, load("test"))
     result = {
