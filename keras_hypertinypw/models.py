@@ -36,17 +36,7 @@ def ecg_network(
     )(inputs)
     x = _normalize(x)
     for index, strides in enumerate((2, 1, 2, 1)):
-        x = _layers.DepthwiseConv1D(
-            5,
-            strides=strides,
-            padding="same",
-            use_bias=False,
-            name=f"depthwise_{index}",
-        )(x)
-        x = _normalize(x)
-        shared = generator if index else None
-        x = _pointwise(_layers.Conv1D, width, shared, f"pointwise_{index}")(x)
-        x = _normalize(x)
+        x = _separable(x, index, (5,), strides, width, generator)
     x = _layers.GlobalAveragePooling1D(name="pool")(x)
     outputs = _layers.Dense(num_classes, name="logits")(x)
     return keras.Model(inputs, outputs, name="ecg_network")
@@ -76,24 +66,37 @@ def ds_cnn(
     )(inputs)
     x = _normalize(x)
     for index in range(num_blocks):
-        x = _layers.DepthwiseConv2D(
-            3, padding="same", use_bias=False, name=f"depthwise_{index}"
-        )(x)
-        x = _normalize(x)
-        shared = generator if index else None
-        x = _pointwise(_layers.Conv2D, width, shared, f"pointwise_{index}")(x)
-        x = _normalize(x)
+        x = _separable(x, index, (3, 3), 1, width, generator)
     x = _layers.GlobalAveragePooling2D(name="pool")(x)
     outputs = _layers.Dense(num_classes, name="logits")(x)
     return keras.Model(inputs, outputs, name="ds_cnn")
 
 
-def _pointwise(
-    conv: Any, width: int, generator: BaseGenerator | None, name: str
-) -> keras.layers.Layer:
-    if generator is None:
-        return conv(width, 1, use_bias=False, name=name)
-    return HyperPointwise(width, generator, use_bias=False, name=name)
+def _separable(
+    x: Any,
+    index: int,
+    kernel_size: tuple[int, ...],
+    strides: int,
+    width: int,
+    generator: BaseGenerator | None,
+) -> Any:
+    """Depthwise, then pointwise convolution, in 1-D or 2-D."""
+    rank = f"{len(kernel_size)}D"
+    x = getattr(_layers, f"DepthwiseConv{rank}")(
+        kernel_size,
+        strides=strides,
+        padding="same",
+        use_bias=False,
+        name=f"depthwise_{index}",
+    )(x)
+    x = _normalize(x)
+    name = f"pointwise_{index}"
+    if generator is None or index == 0:
+        conv = getattr(_layers, f"Conv{rank}")
+        x = conv(width, 1, use_bias=False, name=name)(x)
+    else:
+        x = HyperPointwise(width, generator, use_bias=False, name=name)(x)
+    return _normalize(x)
 
 
 def _normalize(x: Any) -> Any:

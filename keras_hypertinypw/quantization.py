@@ -180,6 +180,12 @@ def _require_plain(model: keras.Model) -> None:
                 f"Layer '{layer.name}': expected a model of layers. Received: "
                 "a model inside a model. Call its layers one by one instead."
             )
+        if type(layer).__name__.endswith("Lambda"):  # Operators are, too.
+            raise ConversionError(
+                f"Layer '{layer.name}': expected a layer that can be "
+                f"quantized. Received: a {type(layer).__name__}. Use layers "
+                "(Add, Reshape, ...) instead of functions and operators."
+            )
         if type(layer).__module__.startswith(tfmot.__name__):
             raise ConversionError(
                 f"Layer '{layer.name}': expected a float model. Received: a "

@@ -256,8 +256,16 @@ def test_an_activation_that_cannot_be_fused_is_an_error():
 
 def test_a_layer_that_tfmot_does_not_know_is_an_error():
     inputs = keras.Input(IMAGE_SHAPE)
-    model = keras.Model(inputs, layers.Lambda(lambda x: 2 * x)(inputs))
-    with pytest.raises(ConversionError, match="tensorflow-model-optimization"):
+    model = keras.Model(inputs, layers.LayerNormalization(name="n")(inputs))
+    with pytest.raises(ConversionError, match="optimization cannot.*n:"):
+        quantize_model(model)
+
+
+@pytest.mark.parametrize("function", [layers.Lambda(abs), abs], ids=str)
+def test_a_function_in_the_place_of_a_layer_is_an_error(function):
+    inputs = keras.Input(IMAGE_SHAPE)
+    model = keras.Model(inputs, function(inputs))
+    with pytest.raises(ConversionError, match="Lambda. Use layers"):
         quantize_model(model)
 
 
