@@ -236,4 +236,5 @@ def _keep_frozen(model: keras.Model) -> None:
     """Freezes what was frozen: tfmot trains every kernel regardless."""
     for layer in model.layers:
         if not layer.trainable:
-            layer._trainable_weights.clear()
+            layer._non_trainable_weights += layer._trainable_weights
+            layer._trainable_weights = []

@@ -5,12 +5,20 @@ from __future__ import annotations
 import functools
 
 import numpy as np
+import tensorflow as tf
 import tf_keras as keras
 
-from keras_hypertinypw import HyperPointwise, WeightGenerator, quantize_model
+from keras_hypertinypw import (
+    FrozenModel,
+    HyperPointwise,
+    WeightGenerator,
+    freeze,
+    quantize_model,
+)
 from keras_hypertinypw.datasets import synthetic
 from keras_hypertinypw.datasets.windows import Windows
 from keras_hypertinypw.models import ds_cnn, ecg_network
+from keras_hypertinypw.op_insertion import insert_generate_ops
 from keras_hypertinypw.quantization import find_generators, find_layers
 
 layers = keras.layers
@@ -77,6 +85,17 @@ def quantized_image_model() -> keras.Model:
 
 
 @functools.cache
+def float_image_model() -> tuple[FrozenModel, bytes]:
+    """The same with float32 inputs and outputs, frozen and converted."""
+    frozen = freeze(
+        quantized_image_model(),
+        inference_input_type=tf.float32,
+        inference_output_type=tf.float32,
+    )
+    return frozen, insert_generate_ops(frozen.dense_model, frozen.specs)
+
+
+@functools.cache
 def beats(split: str) -> Windows:
     return synthetic.load(split, beats_per_patient=60)
 
@@ -98,6 +117,11 @@ def _trained(
     model: keras.Model, x: np.ndarray, y: np.ndarray, epochs: int
 ) -> keras.Model:
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    # Training seldom turns a gamma, and negative ones are to be tested.
+    for layer in model.layers:
+        if isinstance(layer, layers.BatchNormalization):
+            signs = np.resize([1.0, -1.0, 1.0], layer.gamma.shape)
+            layer.gamma.assign(layer.gamma * signs)
     model.compile(keras.optimizers.Adam(3e-3), loss)
     model.fit(x, y, batch_size=64, epochs=epochs, verbose=0)
     quantized = quantize_model(model, calibration_data=x[:256])
