@@ -18,8 +18,11 @@ from absl.flags import argparse_flags
 
 from keras_hypertinypw.files import write_atomically
 from keras_hypertinypw.progress import stage
+from keras_hypertinypw.run_config import RunConfig, Schedule
+from keras_hypertinypw.spec import RESIDENCIES, SYNTHESES
 
 EXIT_OK, EXIT_NEGATIVE, EXIT_USAGE = 0, 1, 2
+EXIT_INTERRUPTED = 130  # As shells count SIGINT.
 
 
 class _HelpFormatter(argparse.ArgumentDefaultsHelpFormatter):
@@ -43,9 +46,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     command = options.function
     try:
         status, text, record = command(options)
-    except (ValueError, OSError, RuntimeError) as error:
+    except (ValueError, TypeError, OSError, RuntimeError) as error:
         sys.stderr.write(f"hypertinypw {options.name}: {error}\n")
         return EXIT_USAGE
+    except KeyboardInterrupt:
+        sys.stderr.write(
+            f"\nhypertinypw {options.name}: interrupted. A training continues "
+            "when the same command is given again.\n"
+        )
+        return EXIT_INTERRUPTED
     # With --json stdout holds one object and nothing else.
     output = json.dumps(record) if options.json else text
     sys.stdout.write(output + "\n")
@@ -119,6 +128,7 @@ def _add_out(parser: Any, default: str | None, text: str) -> None:
 
 
 def _add_train(commands: Any) -> None:
+    config = RunConfig()
     parser = _add_command(
         commands,
         "train",
@@ -135,19 +145,22 @@ def _add_train(commands: Any) -> None:
     )
     _add_numbers(
         parser,
-        width=(64, "channels of the network"),
-        code_dim=(8, "length of a code vector"),
-        code_bits=(8, "bits of a code: 1, 2, 4 or 8"),
-        block_size=(64, "weights made from one code vector"),
-        float_epochs=(12, "epochs in float"),
-        quantized_epochs=(6, "quantization-aware epochs"),
-        seed=(0, "of initial values and batches"),
+        width=(config.width, "channels of the network"),
+        code_dim=(config.code_dim, "length of a code vector"),
+        code_bits=(config.code_bits, "bits of a code: 1, 2, 4 or 8"),
+        block_size=(config.block_size, "weights made from one code vector"),
+        float_epochs=(config.schedule.float_epochs, "epochs in float"),
+        quantized_epochs=(
+            config.schedule.quantized_epochs,
+            "quantization-aware epochs",
+        ),
+        seed=(config.schedule.seed, "of initial values and batches"),
     )
     parser.add_argument(
         "--hidden_units",
         type=int,
         nargs="*",
-        default=[16],
+        default=list(config.hidden_units),
         help="hidden layers of the generator",
     )
     parser.add_argument(
@@ -181,6 +194,18 @@ def _add_convert(commands: Any) -> None:
     )
     _add_out(parser, None, "where to write the .tflite")
     parser.add_argument(
+        "--residency",
+        choices=RESIDENCIES,
+        default=RESIDENCIES[0],
+        help="keep kernels in the arena, or make them at every inference",
+    )
+    parser.add_argument(
+        "--synthesis",
+        choices=SYNTHESES,
+        default=SYNTHESES[0],
+        help="make kernels at the first inference, or before it",
+    )
+    parser.add_argument(
         "--calibration_data",
         help="a .npy file of some hundred inputs; needed for a .keras file, "
         "which is quantized without further training",
@@ -203,7 +228,7 @@ def _add_data(parser: Any) -> None:
     parser.add_argument(
         "--dataset",
         choices=("mitdb", "synthetic"),
-        default="synthetic",
+        default=RunConfig.dataset,
         help="MIT-BIH Arrhythmia Database, or the embedded synthetic ECG",
     )
     parser.add_argument(
@@ -224,10 +249,7 @@ def _add_numbers(parser: Any, **numbers: tuple[int, str]) -> None:
 
 def train_command(options: argparse.Namespace) -> tuple[int, str, dict]:
     """Implements `hypertinypw train`."""
-    from keras_hypertinypw import runs
-    from keras_hypertinypw.training import Schedule
-
-    config = runs.RunConfig(
+    config = RunConfig(
         dataset=options.dataset,
         stored=options.stored,
         width=options.width,
@@ -247,11 +269,8 @@ def train_command(options: argparse.Namespace) -> tuple[int, str, dict]:
 
 def demo_command(options: argparse.Namespace) -> tuple[int, str, dict]:
     """Implements `hypertinypw demo`."""
-    from keras_hypertinypw import runs
-    from keras_hypertinypw.training import Schedule
-
     schedule = Schedule(float_epochs=8, quantized_epochs=4, batch_size=32)
-    config = runs.RunConfig(dataset="synthetic", width=32, schedule=schedule)
+    config = RunConfig(width=32, schedule=schedule)
     options.data_dir, options.download = None, False
     return _run(config, options)
 
@@ -288,7 +307,12 @@ def convert_command(options: argparse.Namespace) -> tuple[int, str, dict]:
                 path, options.calibration_data
             )
     with stage("Converting"):
-        content = runs.to_tflite(model, stored=stored)
+        content = runs.to_tflite(
+            model,
+            stored=stored,
+            residency=options.residency,
+            synthesis=options.synthesis,
+        )
     write_atomically(pathlib.Path(options.out), content)
     return _written(options.out, content)
 

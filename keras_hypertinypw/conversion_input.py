@@ -36,6 +36,11 @@ def load_and_quantize(
             "with numpy.save and name the file."
         )
     inputs = np.load(calibration_path, allow_pickle=False)
+    if not isinstance(inputs, np.ndarray):
+        raise ConversionError(
+            "Expected --calibration_data as a .npy file of one array. "
+            f"Received: '{calibration_path}'. Write it with numpy.save."
+        )
     model = load_model(path)
     expected = tuple(model.inputs[0].shape[1:])
     if inputs.shape[1:] != expected:
@@ -43,4 +48,4 @@ def load_and_quantize(
             f"Expected calibration inputs of shape (num_inputs, "
             f"{', '.join(map(str, expected))}). Received: {inputs.shape}."
         )
-    return quantize_model(model, calibration_data=inputs.astype(np.float32))
+    return quantize_model(model, calibration_data=inputs)

@@ -9,6 +9,7 @@ from keras_hypertinypw import checks
 from keras_hypertinypw.errors import ConversionError
 from keras_hypertinypw.freezing import freeze
 from keras_hypertinypw.op_insertion import insert_generate_ops
+from keras_hypertinypw.spec import Residency, Synthesis
 from keras_hypertinypw.verification import verify as verify_model
 
 # What TFLM's kernels and this package's interpreter take at the ends.
@@ -20,6 +21,8 @@ def convert_keras_model(
     *,
     inference_input_type: tf.DType = tf.int8,
     inference_output_type: tf.DType = tf.int8,
+    residency: Residency = "cached",
+    synthesis: Synthesis = "lazy",
     verify: bool = True,
 ) -> bytes:
     """Converts a quantized, trained model to an int8 `.tflite`.
@@ -31,6 +34,10 @@ def convert_keras_model(
         model: What `quantize_model` returned, trained.
         inference_input_type: `tf.int8` or `tf.float32`.
         inference_output_type: `tf.int8` or `tf.float32`.
+        residency: "cached" keeps every kernel in the arena, "per_invoke"
+            synthesizes it at every inference and needs less of it.
+        synthesis: "lazy" at the first inference, "boot" when the interpreter
+            allocates its tensors; boot needs cached kernels.
         verify: Whether to run the result in TFLM against the dense model.
 
     Returns:
@@ -39,13 +46,22 @@ def convert_keras_model(
     Raises:
         ConversionError: If the model cannot be frozen (see `freeze`), a
             kernel differs from its definition, or TFLM's outputs differ.
+        ValueError: If an option is not one of those above.
     """
     checks.one_of("inference_input_type", inference_input_type, _IO_TYPES)
     checks.one_of("inference_output_type", inference_output_type, _IO_TYPES)
+    if verify and (len(model.inputs), len(model.outputs)) != (1, 1):
+        raise ConversionError(
+            "Expected a model with one input and one output to verify. "
+            f"Received: {len(model.inputs)} and {len(model.outputs)}. Convert "
+            "it with `verify=False`."
+        )
     frozen = freeze(
         model,
         inference_input_type=inference_input_type,
         inference_output_type=inference_output_type,
+        residency=residency,
+        synthesis=synthesis,
     )
     content = insert_generate_ops(frozen.dense_model, frozen.specs)
     if verify:

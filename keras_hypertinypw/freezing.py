@@ -10,12 +10,19 @@ import tensorflow as tf
 import tf_keras as keras
 
 from keras_hypertinypw import fake_quant
+from keras_hypertinypw.calibration import require_ranges
 from keras_hypertinypw.errors import ConversionError
 from keras_hypertinypw.generator import BaseGenerator
 from keras_hypertinypw.layers import HyperPointwise
 from keras_hypertinypw.model_graph import require_functional
 from keras_hypertinypw.quantization import find_generators, find_layers
-from keras_hypertinypw.spec import DenseSpec, GeneratorSpec, PointwiseSpec
+from keras_hypertinypw.spec import (
+    DenseSpec,
+    GeneratorSpec,
+    PointwiseSpec,
+    Residency,
+    Synthesis,
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -37,6 +44,8 @@ def freeze(
     *,
     inference_input_type: tf.DType = tf.int8,
     inference_output_type: tf.DType = tf.int8,
+    residency: Residency = "cached",
+    synthesis: Synthesis = "lazy",
 ) -> FrozenModel:
     """Reads a quantized model's integers and runs the stock converter once.
 
@@ -44,11 +53,15 @@ def freeze(
         model: What `quantize_model` returned, trained.
         inference_input_type: `tf.int8` or `tf.float32`.
         inference_output_type: `tf.int8` or `tf.float32`.
+        residency: "cached" keeps every kernel in the arena, "per_invoke"
+            synthesizes it at every inference.
+        synthesis: "lazy" at the first inference, "boot" before it.
 
     Raises:
         ConversionError: If the model has no HyperPointwise layer, is not
-            quantized, holds NaN or infinity, or an accumulator could
-            overflow.
+            quantized, neither trained nor calibrated, holds NaN or infinity,
+            or an accumulator could overflow.
+        ValueError: If residency and synthesis do not go together.
     """
     require_functional(model)
     layers = find_layers(model)
@@ -65,7 +78,11 @@ def freeze(
         for generator in find_generators(model)
     }
     specs = tuple(
-        _freeze_layer(layer, generators[layer.generator.name])
+        dataclasses.replace(
+            _freeze_layer(layer, generators[layer.generator.name]),
+            residency=residency,
+            synthesis=synthesis,
+        )
         for layer in layers
     )
     dense_model = to_dense_tflite(
@@ -101,6 +118,8 @@ def to_dense_tflite(
             f"{[tuple(tensor.shape) for tensor in model.inputs]}. Build the "
             "model with a `keras.Input` that says every dimension."
         )
+
+    require_ranges(model)
 
     def infer(*inputs):
         return model(

@@ -132,6 +132,11 @@ class Interpreter:
                 f"shape={x.shape}."
             )
         is_float = np.issubdtype(x.dtype, np.floating)
+        if is_float and not np.isfinite(x).all():
+            raise ValueError(
+                "Expected finite values in `x`. Received: NaN or infinity; "
+                "drop or repair those samples."
+            )
         if not is_float and x.dtype != self._input.dtype:
             raise ValueError(
                 f"Expected `x` as float32, or as {self._input.dtype} to pass "

@@ -7,6 +7,7 @@ import os
 import tf_keras as keras
 
 from keras_hypertinypw import layers  # noqa: F401  Registers the layers.
+from keras_hypertinypw.errors import ConversionError
 from keras_hypertinypw.generator import generator_scope
 
 
@@ -20,6 +21,16 @@ def load_model(path: str | os.PathLike[str]) -> keras.Model:
 
     Args:
         path: A `.keras` file.
+
+    Raises:
+        ConversionError: If the file is not a tf_keras model.
     """
-    with generator_scope():
-        return keras.models.load_model(path)
+    try:
+        with generator_scope():
+            return keras.models.load_model(path)
+    except (TypeError, ValueError, KeyError) as error:
+        raise ConversionError(
+            f"Expected '{os.fspath(path)}' as a .keras file of tf_keras (Keras "
+            f"2). Received: a file that tf_keras cannot load: {error} A model "
+            "of Keras 3 has to be built again with `import tf_keras as keras`."
+        ) from error

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 from typing import Any
 
-import tensorflow as tf
 import tensorflow_model_optimization as tfmot
 import tf_keras as keras
 
 from keras_hypertinypw import folding
+from keras_hypertinypw.calibration import calibrate
 from keras_hypertinypw.errors import ConversionError
 from keras_hypertinypw.generator import BaseGenerator, generator_scope
 from keras_hypertinypw.layers import HyperPointwise
 from keras_hypertinypw.model_graph import ModelGraph, require_functional
 
 _tfmot = tfmot.quantization.keras
-_RANGE_DECAY = 0.999  # Of tfmot's MovingAverageQuantizer.
 
 
 class HyperPointwiseQuantizeConfig(tfmot.quantization.keras.QuantizeConfig):
@@ -71,13 +70,15 @@ def quantize_model(
         num_bits: Bits of activations and stored kernels; TFLM runs 8.
         calibration_data: A few hundred inputs of the model, to start the
             activations' ranges from. Without it they start at tfmot's
-            [-6, 6] and take thousands of steps to settle.
+            [-6, 6], the inputs' at nothing, and take thousands of steps of
+            training to settle.
 
     Raises:
         TypeError: If `model` is not a tf_keras model.
         ConversionError: If a layer cannot be quantized, is called twice or
             is quantized already, or two generators have the same name.
-        ValueError: If `num_bits` is not 8.
+        ValueError: If `num_bits` is not 8, or the calibration data are not
+            finite numbers.
     """
     require_functional(model)
     if num_bits != 8:
@@ -106,44 +107,8 @@ def quantize_model(
     _copy_hyper_weights(folded, quantized)
     _keep_frozen(quantized)
     if calibration_data is not None:
-        _calibrate(quantized, calibration_data)
+        calibrate(quantized, calibration_data)
     return quantized
-
-
-def _calibrate(model: keras.Model, inputs: Any) -> None:
-    """Sets each layer's activation ranges to those of `inputs`.
-
-    tfmot moves a range by a thousandth of the way to the batch's, so what the
-    batch's was follows from one step; the inputs' ranges only ever widen, so
-    they start from nothing. Layers are set in topological order, each on what
-    the layers before it give.
-    """
-
-    @tf.function(autograph=False)
-    def step():
-        model(inputs, training=True)
-
-    for layer in model.layers:
-        ranges = [
-            weight
-            for weight in layer.non_trainable_weights
-            if weight.name.endswith(("_min:0", "_max:0"))
-            and "kernel" not in weight.name.split("/")[-1]
-        ]
-        if not ranges:
-            continue
-        if isinstance(
-            getattr(layer, "quantizer", None),
-            _tfmot.quantizers.AllValuesQuantizer,
-        ):
-            for weight in ranges:
-                weight.assign(0.0)
-            step()
-            continue
-        before = [weight.numpy() for weight in ranges]
-        step()
-        for weight, old in zip(ranges, before, strict=True):
-            weight.assign(old + (weight.numpy() - old) / (1 - _RANGE_DECAY))
 
 
 def find_layers(model: keras.Model) -> list[HyperPointwise]:
@@ -179,6 +144,12 @@ def _require_plain(model: keras.Model) -> None:
             raise ConversionError(
                 f"Layer '{layer.name}': expected a model of layers. Received: "
                 "a model inside a model. Call its layers one by one instead."
+            )
+        if layer.compute_dtype != "float32":
+            raise ConversionError(
+                f"Layer '{layer.name}': expected float32. Received: "
+                f"{layer.compute_dtype}. Build the model without mixed "
+                "precision."
             )
         if type(layer).__name__.endswith("Lambda"):  # Operators are, too.
             raise ConversionError(
@@ -219,7 +190,7 @@ def _annotate(layer: keras.layers.Layer) -> keras.layers.Layer:
 def _quantize_apply(annotated: keras.Model) -> keras.Model:
     try:
         return _tfmot.quantize_apply(annotated)
-    except (RuntimeError, ValueError) as error:
+    except (RuntimeError, TypeError, ValueError) as error:
         raise ConversionError(
             f"tensorflow-model-optimization cannot quantize this model: {error}"
         ) from error

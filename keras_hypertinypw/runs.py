@@ -27,67 +27,15 @@ from keras_hypertinypw.interpreter import Interpreter
 from keras_hypertinypw.models import ecg_network
 from keras_hypertinypw.progress import stage
 from keras_hypertinypw.quantization import quantize_model
-from keras_hypertinypw.training import Schedule, train
+from keras_hypertinypw.run_config import RunConfig
+from keras_hypertinypw.spec import Residency, Synthesis
+from keras_hypertinypw.training import train
 from keras_hypertinypw.verification import verify
 from keras_hypertinypw.version import __version__
 
 DATASETS: dict[str, ModuleType] = {"mitdb": mitdb, "synthetic": synthetic}
 # Beats for each message to the interpreter, so that progress shows.
 _CHUNK = 512
-
-
-@dataclasses.dataclass(frozen=True)
-class RunConfig:
-    """Everything that decides a run's result.
-
-    Attributes:
-        dataset: Name of the data set, one of `DATASETS`.
-        stored: Whether every pointwise kernel is stored, not generated.
-        width: Channels of the network.
-        hidden_units: Of the generator.
-        code_dim: Of the generator.
-        code_bits: Of the generator.
-        block_size: Of the generator.
-        use_skip: Of the generator.
-        schedule: Epochs, rates and seed.
-    """
-
-    dataset: str = "mitdb"
-    stored: bool = False
-    width: int = 64
-    hidden_units: tuple[int, ...] = (16,)
-    code_dim: int = 8
-    code_bits: int = 8
-    block_size: int = 64
-    use_skip: bool = False
-    schedule: Schedule = Schedule()
-
-    def build_model(self, input_shape: tuple[int, ...]) -> keras.Model:
-        """Returns the float model, freshly initialized."""
-        generator = None
-        if not self.stored:
-            generator = WeightGenerator(
-                self.hidden_units,
-                self.code_dim,
-                self.code_bits,
-                self.block_size,
-                self.use_skip,
-                name="generator",
-            )
-        return ecg_network(
-            input_shape,
-            len(beats.CLASSES),
-            width=self.width,
-            generator=generator,
-        )
-
-    @classmethod
-    def from_dict(cls, values: dict[str, Any]) -> RunConfig:
-        """Inverts `dataclasses.asdict`."""
-        values = dict(values)
-        values["schedule"] = Schedule(**values["schedule"])
-        values["hidden_units"] = tuple(values["hidden_units"])
-        return cls(**values)
 
 
 def run(
@@ -118,7 +66,7 @@ def run(
     train_windows, validation = load("train"), load("validation")
     shape = train_windows.x.shape[1:]
     trained = train(
-        lambda: config.build_model(shape),
+        lambda: build_model(config, shape),
         train_windows,
         validation,
         schedule=config.schedule,
@@ -143,9 +91,37 @@ def run(
     return result
 
 
-def to_tflite(model: keras.Model, *, stored: bool) -> bytes:
+def build_model(config: RunConfig, input_shape: tuple[int, ...]) -> keras.Model:
+    """Returns a run's float model, freshly initialized."""
+    generator = None
+    if not config.stored:
+        generator = WeightGenerator(
+            config.hidden_units,
+            config.code_dim,
+            config.code_bits,
+            config.block_size,
+            config.use_skip,
+            name="generator",
+        )
+    return ecg_network(
+        input_shape,
+        len(beats.CLASSES),
+        width=config.width,
+        generator=generator,
+    )
+
+
+def to_tflite(
+    model: keras.Model,
+    *,
+    stored: bool,
+    residency: Residency = "cached",
+    synthesis: Synthesis = "lazy",
+) -> bytes:
     """Converts a trained quantized model, generated or stored."""
-    return to_dense_tflite(model) if stored else convert_keras_model(model)
+    if stored:
+        return to_dense_tflite(model)
+    return convert_keras_model(model, residency=residency, synthesis=synthesis)
 
 
 def load_quantized(out: pathlib.Path) -> tuple[keras.Model, RunConfig]:
@@ -162,10 +138,16 @@ def load_quantized(out: pathlib.Path) -> tuple[keras.Model, RunConfig]:
             f"config.json and checkpoints. Received: '{out}'. Let the "
             "training finish first."
         )
-    values = json.loads(config_path.read_text())
-    shape = tuple(values.pop("input_shape"))
-    config = RunConfig.from_dict(values)
-    model = quantize_model(config.build_model(shape))
+    try:
+        values = json.loads(config_path.read_text())
+        shape = tuple(values.pop("input_shape"))
+        config = RunConfig.from_dict(values)
+    except (ValueError, KeyError, TypeError) as error:
+        raise ConversionError(
+            f"Expected '{config_path}' as `hypertinypw train` wrote it. "
+            f"Received: {error}. Train again."
+        ) from error
+    model = quantize_model(build_model(config, shape))
     model.load_weights(weights_path)
     return model, config
 

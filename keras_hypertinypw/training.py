@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import json
 import pathlib
 from collections.abc import Callable
@@ -16,30 +17,9 @@ from keras_hypertinypw.datasets.windows import Windows
 from keras_hypertinypw.evaluation import metrics
 from keras_hypertinypw.files import write_atomically
 from keras_hypertinypw.quantization import quantize_model
+from keras_hypertinypw.run_config import Schedule
 
 CALIBRATION_WINDOWS = 512
-
-
-@dataclasses.dataclass(frozen=True)
-class Schedule:
-    """How long and how fast to train.
-
-    Attributes:
-        float_epochs: Epochs before quantization.
-        quantized_epochs: Quantization-aware epochs.
-        learning_rate: Of Adam, at the start of the float phase; each phase
-            decays to zero by a cosine.
-        quantized_learning_rate: At the start of the second phase.
-        batch_size: Windows in a batch.
-        seed: Of the initial values and of the batches' order.
-    """
-
-    float_epochs: int = 20
-    quantized_epochs: int = 8
-    learning_rate: float = 2e-3
-    quantized_learning_rate: float = 5e-4
-    batch_size: int = 128
-    seed: int = 0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -76,13 +56,14 @@ def train(
         checkpoint_dir: Where checkpoints are kept.
 
     Raises:
-        ValueError: If the checkpoints there are of another model or schedule.
+        ValueError: If the checkpoints there are of another model, schedule
+            or data.
     """
     checkpoint_dir.mkdir(parents=True, exist_ok=True)
     keras.utils.set_random_seed(schedule.seed)
     model = build()
-    _claim_folder(checkpoint_dir, model, schedule)
     data = (train_windows, validation_windows)
+    _claim_folder(checkpoint_dir, model, data, schedule)
     history = {}
     history["float"] = _fit(
         model, data, schedule, "float", checkpoint_dir / "float"
@@ -106,21 +87,32 @@ def class_weights(y: np.ndarray, num_classes: int) -> dict[int, float]:
 
 
 def _claim_folder(
-    folder: pathlib.Path, model: keras.Model, schedule: Schedule
+    folder: pathlib.Path,
+    model: keras.Model,
+    data: tuple[Windows, Windows],
+    schedule: Schedule,
 ) -> None:
-    """Refuses checkpoints that another model or schedule left."""
+    """Refuses checkpoints that another model, schedule or data left."""
     summary = {
         "model": _anonymous(json.loads(model.to_json())),
+        "data": [_digest(windows) for windows in data],
         "schedule": dataclasses.asdict(schedule),
     }
     path = folder / "training.json"
     if path.exists() and json.loads(path.read_text()) != summary:
         raise ValueError(
-            f"Expected checkpoints of the same model and schedule in "
+            f"Expected checkpoints of the same model, schedule and data in "
             f"'{folder}'. Received: those of another run. Choose another "
             "output folder, or delete this one."
         )
     write_atomically(path, json.dumps(summary).encode())
+
+
+def _digest(windows: Windows) -> str:
+    content = hashlib.sha256()
+    for array in (windows.x, windows.y, windows.groups):
+        content.update(np.ascontiguousarray(array).tobytes())
+    return content.hexdigest()
 
 
 def _anonymous(config: Any) -> Any:

@@ -7,7 +7,7 @@ import dataclasses
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
-from keras_hypertinypw import flatbuffer, integer
+from keras_hypertinypw import checks, flatbuffer, integer
 from keras_hypertinypw.errors import ConversionError
 from keras_hypertinypw.interpreter import Interpreter
 from keras_hypertinypw.materialize import materialize
@@ -94,6 +94,7 @@ def verify(
             little variety in the outputs for the comparison to mean
             anything.
     """
+    checks.positive_int("num_inputs", num_inputs)
     specs = read_specs(model_content)
     if not specs:
         raise ConversionError(

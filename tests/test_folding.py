@@ -186,6 +186,13 @@ def test_a_1d_layer_becomes_2d(kind):
     require_equal(model)
 
 
+def test_a_strided_depthwise_layer_has_equal_strides():
+    # TensorFlow's gradient takes no others.
+    model = chain((13, 3), layers.DepthwiseConv1D(3, strides=2))
+    rewritten = {type(layer).__name__: layer for layer in rewrite(model).layers}
+    assert rewritten["DepthwiseConv2D"].strides == (2, 2)
+
+
 HEADS = {
     "average": [layers.GlobalAveragePooling1D()],
     "max": [layers.GlobalMaxPooling1D(), layers.Dense(4)],

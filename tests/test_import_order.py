@@ -27,6 +27,7 @@ TENSORFLOW = {
 }
 # Up to the converter, and what drives it. All else works on bytes and numpy.
 KERAS_WORLD = {
+    "calibration",
     "conversion_input",
     "converter",
     "fake_quant",

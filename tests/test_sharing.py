@@ -87,6 +87,20 @@ def test_quantization_leaves_the_generators_weights_alone(model):
         np.testing.assert_array_equal(before, after)
 
 
+def test_two_generators_of_one_shape_keep_their_own_weights():
+    inputs = keras.Input(keras_models.IMAGE_SHAPE)
+    x = inputs
+    for name in ("one", "other"):
+        generator = keras_models.generator(name=name)
+        x = keras_models.HyperPointwise(5, generator, name=f"pw_{name}")(x)
+    model = keras.Model(inputs, x)
+    quantized = quantize_model(model)
+    for new in find_layers(quantized):
+        old = model.get_layer(new.name)
+        for before, after in zip(old.weights, new.weights, strict=True):
+            np.testing.assert_array_equal(before, after)
+
+
 def test_a_quantized_models_weights_load_into_a_rebuilt_one(tmp_path):
     quantized = keras_models.quantized_image_model()
     quantized.save_weights(tmp_path / "model.weights.h5")

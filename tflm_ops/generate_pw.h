@@ -1,7 +1,7 @@
 // The arithmetic of GeneratePW: codes -> int8 kernel. Mirrors
 // keras_hypertinypw/integer.py function for function, bit for bit.
 //
-// No floating point, no heap, no framework; about 640 bytes of stack.
+// No floating point, no heap, no framework.
 
 #ifndef HYPERTINYPW_TFLM_OPS_GENERATE_PW_H_
 #define HYPERTINYPW_TFLM_OPS_GENERATE_PW_H_

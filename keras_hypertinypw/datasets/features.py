@@ -1,8 +1,8 @@
 """From an ECG lead and its beat times to the input of the classifier.
 
-Every statistic is one that a device can keep while it runs: the filter is a
-low-order band pass, the amplitude is the median over beats, the rhythm
-features look back over ten beats and ahead by one.
+Nothing here reads a label. The rhythm features look back over ten beats and
+ahead by one; the filter is zero-phase and the amplitude the median over the
+whole record, where a device would take a causal filter and a running median.
 """
 
 from __future__ import annotations

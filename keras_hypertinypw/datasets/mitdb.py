@@ -7,9 +7,10 @@ input channels: `features.beat_windows`.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import pathlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import tqdm
@@ -111,7 +112,8 @@ def load_record(
     folder = pathlib.Path(data_dir)
     path = str(folder / record_name)
     _require_files(folder, [f"{record_name}.hea", f"{record_name}.atr"])
-    header = wfdb.rdheader(path)
+    with _naming(record_name):
+        header = wfdb.rdheader(path)
     if LEAD not in header.sig_name:
         raise ValueError(
             f"Record '{record_name}': expected a lead named '{LEAD}'. "
@@ -119,8 +121,9 @@ def load_record(
         )
     channel = header.sig_name.index(LEAD)
     _require_files(folder, [header.file_name[channel]])
-    record = wfdb.rdrecord(path, channels=[channel])
-    annotation = wfdb.rdann(path, "atr")
+    with _naming(record_name):
+        record = wfdb.rdrecord(path, channels=[channel])
+        annotation = wfdb.rdann(path, "atr")
     beats, labels = select_beats(
         annotation.sample, annotation.symbol, record_name
     )
@@ -138,6 +141,19 @@ def load_record(
         classes=CLASSES,
         fs=features.FS,
     )
+
+
+@contextlib.contextmanager
+def _naming(record_name: str) -> Iterator[None]:
+    """Names the record in what wfdb says of a damaged file."""
+    try:
+        yield
+    except (ValueError, IndexError, KeyError) as error:
+        raise ValueError(
+            f"Record '{record_name}': expected whole .hea, .dat and .atr "
+            f"files. Received: files that wfdb cannot read: {error}. Delete "
+            "them and load with `download=True`."
+        ) from error
 
 
 def select_beats(

@@ -1,0 +1,82 @@
+"""What decides a run's result, as plain data."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+from keras_hypertinypw import checks
+
+
+@dataclasses.dataclass(frozen=True)
+class Schedule:
+    """How long and how fast to train.
+
+    Attributes:
+        float_epochs: Epochs before quantization.
+        quantized_epochs: Quantization-aware epochs.
+        learning_rate: Of Adam, at the start of the float phase; each phase
+            decays to zero by a cosine.
+        quantized_learning_rate: At the start of the second phase.
+        batch_size: Windows in a batch.
+        seed: Of the initial values and of the batches' order.
+
+    Raises:
+        ValueError: If epochs or batch size are not positive.
+    """
+
+    float_epochs: int = 12
+    quantized_epochs: int = 6
+    learning_rate: float = 2e-3
+    quantized_learning_rate: float = 5e-4
+    batch_size: int = 128
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        for name in ("float_epochs", "quantized_epochs", "batch_size"):
+            checks.positive_int(name, getattr(self, name))
+
+
+@dataclasses.dataclass(frozen=True)
+class RunConfig:
+    """Everything that decides a run's result, beside the data's files.
+
+    Attributes:
+        dataset: Name of the data set, "mitdb" or "synthetic".
+        stored: Whether every pointwise kernel is stored, not generated.
+        width: Channels of the network, at least 2.
+        hidden_units: Of the generator.
+        code_dim: Of the generator.
+        code_bits: Of the generator.
+        block_size: Of the generator.
+        use_skip: Of the generator.
+        schedule: Epochs, rates and seed.
+
+    Raises:
+        ValueError: If the width is below 2.
+    """
+
+    dataset: str = "synthetic"
+    stored: bool = False
+    width: int = 64
+    hidden_units: tuple[int, ...] = (16,)
+    code_dim: int = 8
+    code_bits: int = 8
+    block_size: int = 64
+    use_skip: bool = False
+    schedule: Schedule = Schedule()
+
+    def __post_init__(self) -> None:
+        if checks.positive_int("width", self.width) < 2:
+            raise ValueError(
+                "Expected `width` of at least 2: the stem has half of it. "
+                f"Received: width={self.width}."
+            )
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> RunConfig:
+        """Inverts `dataclasses.asdict`."""
+        values = dict(values)
+        values["schedule"] = Schedule(**values["schedule"])
+        values["hidden_units"] = tuple(values["hidden_units"])
+        return cls(**values)
