@@ -34,7 +34,7 @@ def ecg_network(
     x = _layers.Conv1D(
         width // 2, 7, strides=2, padding="same", use_bias=False, name="stem"
     )(inputs)
-    x = _normalize(x)
+    x = _normalize(x, "stem")
     for index, strides in enumerate((2, 1, 2, 1)):
         x = _separable(x, index, (5,), strides, width, generator)
     x = _layers.GlobalAveragePooling1D(name="pool")(x)
@@ -64,7 +64,7 @@ def ds_cnn(
     x = _layers.Conv2D(
         width, (10, 4), strides=2, padding="same", use_bias=False, name="stem"
     )(inputs)
-    x = _normalize(x)
+    x = _normalize(x, "stem")
     for index in range(num_blocks):
         x = _separable(x, index, (3, 3), 1, width, generator)
     x = _layers.GlobalAveragePooling2D(name="pool")(x)
@@ -89,16 +89,18 @@ def _separable(
         use_bias=False,
         name=f"depthwise_{index}",
     )(x)
-    x = _normalize(x)
+    x = _normalize(x, f"depthwise_{index}")
     name = f"pointwise_{index}"
     if generator is None or index == 0:
         conv = getattr(_layers, f"Conv{rank}")
         x = conv(width, 1, use_bias=False, name=name)(x)
     else:
         x = HyperPointwise(width, generator, use_bias=False, name=name)(x)
-    return _normalize(x)
+    return _normalize(x, name)
 
 
-def _normalize(x: Any) -> Any:
-    # Keras's own momentum, 0.99, lags behind for the first epochs.
-    return _layers.ReLU()(_layers.BatchNormalization(momentum=0.9)(x))
+def _normalize(x: Any, name: str) -> Any:
+    # Keras's own momentum, 0.99, lags behind for the first epochs. Layers
+    # have names, since Keras's numbered ones would end up in the file.
+    norm = _layers.BatchNormalization(momentum=0.9, name=f"{name}_norm")
+    return _layers.ReLU(name=f"{name}_relu")(norm(x))

@@ -220,3 +220,106 @@ def test_train_without_data_says_what_to_do(tmp_path, capsys, monkeypatch):
     assert status == 2
     error = capsys.readouterr().err
     assert "data_dir" in error and "HYPERTINYPW_DATA" in error
+
+
+@pytest.mark.parametrize(
+    ("flag", "name"),
+    [
+        ("--width=1", "width"),
+        ("--width=0", "width"),
+        ("--float_epochs=0", "float_epochs"),
+        ("--quantized_epochs=-2", "quantized_epochs"),
+        ("--code_bits=3", "code_bits"),
+        ("--block_size=100000", "block_size"),
+    ],
+)
+def test_a_bad_number_is_one_line_that_names_the_flag(
+    flag, name, tmp_path, capsys
+):
+    out = tmp_path / "out"
+    assert cli.main(["train", flag, f"--out={out}"]) == 2
+    error = capsys.readouterr().err
+    assert f"`{name}`" in error and "Received" in error
+    assert "Traceback" not in error
+    assert not (out / "config.json").exists()
+
+
+def test_convert_refuses_a_config_it_cannot_read(
+    finished_run, tmp_path, capsys
+):
+    out, _ = finished_run
+    copy = tmp_path / "copy"
+    (copy / "checkpoints/quantized").mkdir(parents=True)
+    (copy / "checkpoints/quantized/best.weights.h5").write_bytes(b"")
+    (copy / "config.json").write_text('{"width": 16}')
+    assert cli.main(["convert", str(copy), "--out", "x.tflite"]) == 2
+    assert "config.json" in capsys.readouterr().err
+
+
+def test_convert_refuses_several_arrays(tmp_path, capsys):
+    (tmp_path / "m.keras").write_bytes(b"no archive")
+    np.savez(tmp_path / "two.npz", a=np.zeros(3), b=np.zeros(3))
+    status = cli.main(
+        [
+            *("convert", str(tmp_path / "m.keras"), "--out", "x.tflite"),
+            *("--calibration_data", str(tmp_path / "two.npz")),
+        ]
+    )
+    assert status == 2
+    assert "numpy.save" in capsys.readouterr().err
+
+
+def test_convert_refuses_a_keras_3_file(tmp_path, capsys):
+    script = (
+        "import keras\n"
+        "i = keras.Input((8, 2))\n"
+        "keras.Model(i, keras.layers.Conv1D(3, 1)(i)).save('k3.keras')\n"
+    )
+    subprocess.run([sys.executable, "-c", script], cwd=tmp_path, check=True)
+    np.save(tmp_path / "x.npy", np.ones((4, 8, 2)))
+    status = cli.main(
+        [
+            *("convert", str(tmp_path / "k3.keras"), "--out", "x.tflite"),
+            *("--calibration_data", str(tmp_path / "x.npy")),
+        ]
+    )
+    assert status == 2
+    assert "Keras 3" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("flags", "count"),
+    [
+        (["--residency=per_invoke"], 309),
+        (["--synthesis=boot"], 1),
+    ],
+)
+def test_residency_and_synthesis_can_be_chosen(
+    finished_run, flags, count, tmp_path, capsys
+):
+    out, _ = finished_run
+    path = tmp_path / "model.tflite"
+    arguments = ["convert", str(out), "--out", str(path), *flags]
+    assert cli.main(arguments) == 0
+    capsys.readouterr()
+    status, record = run_json(capsys, "verify", str(path))
+    assert status == 0
+    # 103 inputs, three times.
+    assert set(record["generate_counts"].values()) == {count}
+
+
+def test_boot_synthesis_needs_cached_kernels(finished_run, tmp_path, capsys):
+    out, _ = finished_run
+    arguments = ["convert", str(out), "--out", str(tmp_path / "m.tflite")]
+    flags = ["--residency=per_invoke", "--synthesis=boot"]
+    assert cli.main([*arguments, *flags]) == 2
+    assert "residency" in capsys.readouterr().err
+
+
+def test_an_interruption_says_how_to_continue(capsys, monkeypatch):
+    def interrupt(path):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(cli, "_read", interrupt)
+    assert cli.main(["verify", str(EXAMPLE)]) == 130
+    assert "same command" in capsys.readouterr().err
