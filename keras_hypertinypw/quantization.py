@@ -104,7 +104,6 @@ def quantize_model(
         annotated = keras.models.clone_model(folded, clone_function=_annotate)
         annotated.set_weights(folded.get_weights())
         quantized = _quantize_apply(annotated)
-    _copy_hyper_weights(folded, quantized)
     _keep_frozen(quantized)
     if calibration_data is not None:
         calibrate(quantized, calibration_data)
@@ -194,13 +193,6 @@ def _quantize_apply(annotated: keras.Model) -> keras.Model:
         raise ConversionError(
             f"tensorflow-model-optimization cannot quantize this model: {error}"
         ) from error
-
-
-def _copy_hyper_weights(source: keras.Model, target: keras.Model) -> None:
-    """Copies codes, scales and generator; tfmot matches weights by name."""
-    new = {layer.name: layer for layer in find_layers(target)}
-    for old in find_layers(source):
-        new[old.name].set_weights(old.get_weights())
 
 
 def _keep_frozen(model: keras.Model) -> None:
