@@ -7,7 +7,7 @@ from typing import Any
 import tensorflow_model_optimization as tfmot
 import tf_keras as keras
 
-from keras_hypertinypw import folding
+from keras_hypertinypw import folding, unfolding
 from keras_hypertinypw.calibration import calibrate
 from keras_hypertinypw.errors import ConversionError
 from keras_hypertinypw.generator import BaseGenerator, generator_scope
@@ -90,7 +90,7 @@ def quantize_model(
     find_generators(model)
     graph = ModelGraph(model)
     folding.require_channels_last(graph)
-    folding.unfold_1d(graph)
+    unfolding.unfold_1d(graph)
     folding.fold_batch_norms(graph)
     folding.fold_relus(graph)
     _mark_quantized(graph)

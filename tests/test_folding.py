@@ -5,7 +5,12 @@ import numpy as np
 import pytest
 import tf_keras as keras
 
-from keras_hypertinypw import ConversionError, HyperPointwise, folding
+from keras_hypertinypw import (
+    ConversionError,
+    HyperPointwise,
+    folding,
+    unfolding,
+)
 from keras_hypertinypw.model_graph import ModelGraph
 
 layers = keras.layers
@@ -29,7 +34,7 @@ def chain(input_shape, *middle):
 def rewrite(model):
     graph = ModelGraph(model)
     folding.require_channels_last(graph)
-    folding.unfold_1d(graph)
+    unfolding.unfold_1d(graph)
     folding.fold_batch_norms(graph)
     folding.fold_relus(graph)
     return graph.build_model()

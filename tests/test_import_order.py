@@ -42,6 +42,7 @@ KERAS_WORLD = {
     "runs",
     "swap",
     "training",
+    "unfolding",
 }
 # Import the above, but only in functions that need it.
 LAZY = {"__init__", "cli"}
