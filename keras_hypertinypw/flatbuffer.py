@@ -28,7 +28,7 @@ _CODES = schema.BuiltinOperator
 _OPERATOR_NAMES = {
     code: name for name, code in vars(_CODES).items() if name.isupper()
 }
-_DTYPES = {
+DTYPES = {
     schema.TensorType.FLOAT32: np.float32,
     schema.TensorType.FLOAT16: np.float16,
     schema.TensorType.INT32: np.int32,
@@ -203,7 +203,7 @@ def tensor_data(model: schema.ModelT, tensor: schema.TensorT) -> np.ndarray:
             counterpart, or data that does not fill its shape.
     """
     shape, name = tensor_shape(tensor), tensor_name(tensor)
-    dtype = _DTYPES.get(tensor.type)
+    dtype = DTYPES.get(tensor.type)
     if dtype is None or not is_constant(model, tensor):
         raise ConversionError(
             f"Tensor '{name}': expected a constant of a numpy type. Received: "

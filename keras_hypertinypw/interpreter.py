@@ -8,22 +8,13 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
-from keras_hypertinypw import flatbuffer
+from keras_hypertinypw import checks, flatbuffer
 from keras_hypertinypw.errors import ConversionError
 from keras_hypertinypw.op_insertion import GENERATE_PW_OP
 from keras_hypertinypw.runtimes import Backend, LiteRtBackend, TflmBackend
 
 Runtime = Literal["tflm", "litert"]
 RUNTIMES: tuple[Runtime, ...] = ("tflm", "litert")
-
-_DTYPES: dict[int, np.dtype[Any]] = {
-    schema.TensorType.FLOAT32: np.dtype(np.float32),
-    schema.TensorType.INT8: np.dtype(np.int8),
-    schema.TensorType.UINT8: np.dtype(np.uint8),
-    schema.TensorType.INT16: np.dtype(np.int16),
-    schema.TensorType.INT32: np.dtype(np.int32),
-    schema.TensorType.INT64: np.dtype(np.int64),
-}
 
 
 class _Port(NamedTuple):
@@ -90,11 +81,8 @@ class Interpreter:
                 f"Expected `runtime` to be one of {RUNTIMES}. Received: "
                 f"runtime={runtime!r}."
             )
-        if arena_size is not None and arena_size < 1:
-            raise ValueError(
-                "Expected `arena_size` as a positive number of bytes, or "
-                f"None. Received: arena_size={arena_size}."
-            )
+        if arena_size is not None:
+            arena_size = checks.positive_int("arena_size", arena_size)
         model = flatbuffer.read_model(model_content)
         _check_constants(model)
         graph = model.subgraphs[0]
@@ -231,7 +219,9 @@ def _check_constants(model: schema.ModelT) -> None:
     """Checks that constants fill their shapes: TFLM reads on regardless."""
     for graph in model.subgraphs:
         for tensor in graph.tensors:
-            if tensor.type in _DTYPES and flatbuffer.is_constant(model, tensor):
+            if tensor.type in flatbuffer.DTYPES and flatbuffer.is_constant(
+                model, tensor
+            ):
                 flatbuffer.tensor_data(model, tensor)
 
 
@@ -247,7 +237,7 @@ def _read_port(graph: schema.SubGraphT, what: str, indices: list[int]) -> _Port:
             f"Expected an {what} of shape (1, ...). Received: {shape}. "
             "Convert the model with batch size 1."
         )
-    if tensor.type not in _DTYPES:
+    if tensor.type not in flatbuffer.DTYPES:
         raise ConversionError(
             f"Expected an {what} of a numpy type. Received: TensorType "
             f"{tensor.type}."
@@ -260,7 +250,7 @@ def _read_port(graph: schema.SubGraphT, what: str, indices: list[int]) -> _Port:
         )
     return _Port(
         shape,
-        _DTYPES[tensor.type],
+        np.dtype(flatbuffer.DTYPES[tensor.type]),
         float(scales[0]) if len(scales) else 0.0,
         int(zero_points[0]) if len(zero_points) else 0,
     )
