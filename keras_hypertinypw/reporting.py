@@ -8,6 +8,7 @@ from typing import Any
 
 import matplotlib
 import numpy as np
+from matplotlib import ticker
 
 from keras_hypertinypw.evaluation.beats import CLASSES, BeatScores
 from keras_hypertinypw.files import write_atomically
@@ -68,6 +69,7 @@ def _draw_history(axes: Any, history: dict[str, list]) -> None:
         ylabel="macro-F1, 4 classes",
         ylim=(0, 1),
     )
+    axes.xaxis.set_major_locator(ticker.MaxNLocator(integer=True))
     axes.legend()
     axes.grid(alpha=0.3)
 
