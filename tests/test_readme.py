@@ -1,10 +1,12 @@
 """What the README says is what the repository does."""
 
+import json
 import pathlib
 import re
 import subprocess
 import sys
 
+import cpp_build
 import pytest
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
@@ -35,6 +37,15 @@ def test_mitdb_table_is_current():
     result = run_python("benchmarks/mitdb_table.py")
     assert result.stdout.count("\n") == 4
     assert result.stdout in README
+
+
+def test_size_of_the_op_is_current():
+    compiler = cpp_build.arm_tool("g++")
+    version = subprocess.check_output([compiler, "-dumpversion"], text=True)
+    if not version.startswith("12.2"):
+        pytest.skip(f"The README quotes GCC 12.2. This is {version.strip()}.")
+    sizes = json.loads(run_python("benchmarks/op_size.py").stdout)
+    assert f"{sizes['sum']:,} B of flash on Cortex-M4" in README
 
 
 @pytest.mark.parametrize(
