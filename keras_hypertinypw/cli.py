@@ -276,7 +276,8 @@ def demo_command(options: argparse.Namespace) -> tuple[int, str, dict]:
 
 
 def _run(config: Any, options: argparse.Namespace) -> tuple[int, str, dict]:
-    from keras_hypertinypw import reporting, runs
+    with stage("Starting TensorFlow"):
+        from keras_hypertinypw import reporting, runs
 
     out = pathlib.Path(options.out)
     result = runs.run(
@@ -294,7 +295,8 @@ def _run(config: Any, options: argparse.Namespace) -> tuple[int, str, dict]:
 
 def convert_command(options: argparse.Namespace) -> tuple[int, str, dict]:
     """Implements `hypertinypw convert`."""
-    from keras_hypertinypw import conversion_input, runs
+    with stage("Starting TensorFlow"):
+        from keras_hypertinypw import conversion_input, runs
 
     path = pathlib.Path(options.model)
     stored = False
@@ -319,17 +321,17 @@ def convert_command(options: argparse.Namespace) -> tuple[int, str, dict]:
 
 def evaluate_command(options: argparse.Namespace) -> tuple[int, str, dict]:
     """Implements `hypertinypw evaluate`."""
-    from keras_hypertinypw import runs
+    from keras_hypertinypw import scoring
 
     content = _read(options.model)
-    dataset = runs.DATASETS[options.dataset]
+    dataset = scoring.DATASETS[options.dataset]
     validation, test = (
         dataset.load(
             split, data_dir=options.data_dir, download=options.download
         )
         for split in ("validation", "test")
     )
-    scores, arena_bytes = runs.evaluate(content, validation, test)
+    scores, arena_bytes = scoring.evaluate(content, validation, test)
     record = {**scores.to_dict(), "arena_bytes": arena_bytes}
     return EXIT_OK, str(scores), record
 

@@ -7,15 +7,12 @@ import functools
 import json
 import pathlib
 from collections.abc import Callable
-from types import ModuleType
 from typing import Any
 
-import numpy as np
 import tf_keras as keras
-from tqdm import tqdm
 
+from keras_hypertinypw import scoring
 from keras_hypertinypw.converter import convert_keras_model
-from keras_hypertinypw.datasets import mitdb, synthetic
 from keras_hypertinypw.datasets.windows import Windows
 from keras_hypertinypw.errors import ConversionError
 from keras_hypertinypw.evaluation import beats
@@ -23,7 +20,6 @@ from keras_hypertinypw.files import write_atomically
 from keras_hypertinypw.footprint import footprint
 from keras_hypertinypw.freezing import to_dense_tflite
 from keras_hypertinypw.generator import WeightGenerator
-from keras_hypertinypw.interpreter import Interpreter
 from keras_hypertinypw.models import ecg_network
 from keras_hypertinypw.progress import stage
 from keras_hypertinypw.quantization import quantize_model
@@ -32,10 +28,6 @@ from keras_hypertinypw.spec import Residency, Synthesis
 from keras_hypertinypw.training import train
 from keras_hypertinypw.verification import verify
 from keras_hypertinypw.version import __version__
-
-DATASETS: dict[str, ModuleType] = {"mitdb": mitdb, "synthetic": synthetic}
-# Beats for each message to the interpreter, so that progress shows.
-_CHUNK = 512
 
 
 def run(
@@ -61,7 +53,9 @@ def run(
         What `result.json` holds.
     """
     load: Callable[[str], Windows] = functools.partial(
-        DATASETS[config.dataset].load, data_dir=data_dir, download=download
+        scoring.DATASETS[config.dataset].load,
+        data_dir=data_dir,
+        download=download,
     )
     train_windows, validation = load("train"), load("validation")
     shape = train_windows.x.shape[1:]
@@ -159,7 +153,7 @@ def _measure(
     test: Windows,
 ) -> dict[str, Any]:
     """Scores the file itself in TFLM, and counts its bytes."""
-    scores, arena_bytes = evaluate(content, validation, test)
+    scores, arena_bytes = scoring.evaluate(content, validation, test)
     sizes = footprint(content, arena_bytes=arena_bytes)
     result: dict[str, Any] = {
         "test": scores.to_dict(),
@@ -169,33 +163,6 @@ def _measure(
     if not config.stored:
         result["verification"] = dataclasses.asdict(verify(content))
     return result
-
-
-def evaluate(
-    content: bytes, validation: Windows, test: Windows
-) -> tuple[beats.BeatScores, int]:
-    """Scores a `.tflite` in TFLM; t* comes from the validation beats.
-
-    Returns:
-        The scores on `test`, and the arena that TFLM uses, in bytes.
-    """
-    with Interpreter(content) as interpreter:
-        threshold = beats.tune_v_threshold(
-            validation.y, _predict(interpreter, validation.x, "validation")
-        )
-        logits = _predict(interpreter, test.x, "test")
-        arena_bytes = interpreter.arena_used_bytes or 0
-    scores = beats.score_beats(test.y, logits, test.groups, threshold=threshold)
-    return scores, arena_bytes
-
-
-def _predict(interpreter: Interpreter, x: np.ndarray, name: str) -> np.ndarray:
-    chunks = []
-    with tqdm(total=len(x), desc=f"TFLM, {name}", unit="beat") as bar:
-        for start in range(0, len(x), _CHUNK):
-            chunks.append(interpreter.predict(x[start : start + _CHUNK]))
-            bar.update(len(chunks[-1]))
-    return np.concatenate(chunks)
 
 
 def _to_json(value: dict[str, Any]) -> bytes:

@@ -56,12 +56,12 @@ def test_only_the_kernels_differ_between_the_two():
 
 @pytest.mark.parametrize("name", NAMES)
 def test_scores_come_from_the_real_test_patients(name, data_dir):
-    from keras_hypertinypw import runs
+    from keras_hypertinypw import scoring
     from keras_hypertinypw.datasets import mitdb
 
     content, record = read(name)
     validation = mitdb.load("validation", data_dir=data_dir)
     test = mitdb.load("test", data_dir=data_dir)
-    scores, _ = runs.evaluate(content, validation, test)
+    scores, _ = scoring.evaluate(content, validation, test)
     assert json.loads(json.dumps(scores.to_dict())) == record["test"]
     assert record["test"]["num_beats"] == len(test.y) > 49_000
