@@ -1,3 +1,5 @@
+import re
+
 import keras_models
 import pytest
 
@@ -13,7 +15,9 @@ NETWORKS = [
 
 def pointwise(model):
     return [
-        layer for layer in model.layers if layer.name.startswith("pointwise_")
+        layer
+        for layer in model.layers
+        if re.fullmatch(r"pointwise_\d+", layer.name)
     ]
 
 
