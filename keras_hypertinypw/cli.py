@@ -6,6 +6,7 @@ Exit status: 0 ok, 1 the result is negative, 2 bad usage or input.
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import json
 import os
 import pathlib
@@ -342,17 +343,16 @@ def footprint_command(options: argparse.Namespace) -> tuple[int, str, dict]:
     from keras_hypertinypw.interpreter import Interpreter
 
     content = _read(options.model)
-    footprint(content)  # Bad files fail here, before TFLM starts.
+    sizes = footprint(content)  # Bad files fail here, before TFLM starts.
     with Interpreter(content) as interpreter:
-        arena_bytes = interpreter.arena_used_bytes
-    sizes = footprint(content, arena_bytes=arena_bytes)
+        sizes = dataclasses.replace(
+            sizes, arena_bytes=interpreter.arena_used_bytes
+        )
     return EXIT_OK, str(sizes), sizes.to_dict()
 
 
 def verify_command(options: argparse.Namespace) -> tuple[int, str, dict]:
     """Implements `hypertinypw verify`."""
-    import dataclasses
-
     from keras_hypertinypw.verification import verify
 
     result = verify(_read(options.model))

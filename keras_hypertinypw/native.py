@@ -80,7 +80,7 @@ def _library_name(directory: pathlib.Path) -> str:
     return f"hypertinypw-{digest.hexdigest()[:20]}.so"
 
 
-def library_path() -> pathlib.Path:
+def compiled_library() -> pathlib.Path:
     """Returns the compiled library, after compiling it if need be.
 
     Raises:
@@ -113,7 +113,7 @@ def library_path() -> pathlib.Path:
 @functools.cache
 def load() -> ctypes.CDLL:
     """Returns the library, loaded into this process."""
-    library = ctypes.CDLL(str(library_path()))
+    library = ctypes.CDLL(str(compiled_library()))
     library.HypertinypwSynthesize.argtypes = [
         *3 * (ctypes.c_char_p, ctypes.c_size_t),
         ctypes.POINTER(ctypes.c_int32),

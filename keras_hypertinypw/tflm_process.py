@@ -74,7 +74,7 @@ class TflmProcess:
     """
 
     def __init__(self, model_content: bytes, arena_size: int) -> None:
-        library = native.library_path()
+        library = native.compiled_library()
         self._output: IO[bytes] = tempfile.TemporaryFile()
         self._process = subprocess.Popen(
             [sys.executable, str(WORKER)],

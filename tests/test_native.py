@@ -144,18 +144,18 @@ def test_a_missing_compiler_is_one_clear_error(monkeypatch, tmp_path):
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.delenv("CXX", raising=False)
     with pytest.raises(RuntimeError, match="package g\\+\\+"):
-        native.library_path()
+        native.compiled_library()
 
 
 def test_a_failing_compiler_is_an_error_with_its_output(monkeypatch, tmp_path):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     monkeypatch.setattr(native, "FLAGS", (*native.FLAGS, "-no-such-flag"))
     with pytest.raises(RuntimeError, match="no-such-flag"):
-        native.library_path()
+        native.compiled_library()
 
 
 def test_two_processes_may_compile_at_once(tmp_path):
-    code = "from keras_hypertinypw import native; native.library_path()"
+    code = "from keras_hypertinypw import native; native.compiled_library()"
     env = {"XDG_CACHE_HOME": str(tmp_path), "PYTHONPATH": str(REPOSITORY)}
     processes = [
         subprocess.Popen(
