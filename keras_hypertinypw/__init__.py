@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from keras_hypertinypw.layers import HyperPointwise
     from keras_hypertinypw.loading import load_model
     from keras_hypertinypw.quantization import quantize_model
+    from keras_hypertinypw.swap import swap_errors, swap_pointwise
     from keras_hypertinypw.verification import verify
 
 _MODULES = {
@@ -41,6 +42,8 @@ _MODULES = {
     "generator_scope": "generator",
     "load_model": "loading",
     "quantize_model": "quantization",
+    "swap_errors": "swap",
+    "swap_pointwise": "swap",
     "verify": "verification",
 }
 
@@ -59,6 +62,8 @@ __all__ = [
     "load_model",
     "materialize",
     "quantize_model",
+    "swap_errors",
+    "swap_pointwise",
     "verify",
 ]
 

@@ -13,16 +13,24 @@ T = TypeVar("T")
 
 def positive_int(name: str, value: object) -> int:
     """Returns `value` if it is an integer above zero."""
+    return _int_from(1, "a positive integer", name, value)
+
+
+def non_negative_int(name: str, value: object) -> int:
+    """Returns `value` if it is an integer, zero or above."""
+    return _int_from(0, "zero or a positive integer", name, value)
+
+
+def _int_from(low: int, expected: str, name: str, value: object) -> int:
     try:
         # operator.index takes numpy's integers, but also bool.
         is_bool = isinstance(value, (bool, np.bool_))
-        number = 0 if is_bool else operator.index(cast(SupportsIndex, value))
+        number = -1 if is_bool else operator.index(cast(SupportsIndex, value))
     except TypeError:
-        number = 0
-    if number < 1:
+        number = -1
+    if number < low:
         raise ValueError(
-            f"Expected `{name}` to be a positive integer. "
-            f"Received: {name}={value!r}."
+            f"Expected `{name}` to be {expected}. Received: {name}={value!r}."
         )
     return number
 

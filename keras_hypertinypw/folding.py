@@ -85,7 +85,10 @@ def _relu_name(class_name: str, config: dict[str, Any]) -> str | None:
         return name if name in ("relu", "relu6") else None
     if class_name != "ReLU" or config["negative_slope"] or config["threshold"]:
         return None
-    return {None: "relu", 6.0: "relu6"}.get(config["max_value"])
+    if config["max_value"] is None:
+        return "relu"
+    # A numpy scalar, if the layer was made with one.
+    return "relu6" if float(config["max_value"]) == 6.0 else None
 
 
 def require_channels_last(graph: ModelGraph) -> None:

@@ -28,9 +28,6 @@ class ModelGraph:
             layer name, in the model's order.
         weights: Lists of arrays by layer name, as `layer.get_weights()`.
         output_shapes: Shapes of the model's outputs by layer name.
-
-    Raises:
-        ConversionError: If a layer is called more than once.
     """
 
     def __init__(self, model: keras.Model) -> None:
@@ -52,9 +49,13 @@ class ModelGraph:
                 # From the end, so that it survives an axis more.
                 axis = layer.axis[0] - layer.input_spec.ndim
                 self.config(layer.name)["axis"] = [axis]
-        self._require_single_calls()
 
-    def _require_single_calls(self) -> None:
+    def require_single_calls(self) -> None:
+        """Checks that no layer is called twice.
+
+        Raises:
+            ConversionError: If one is.
+        """
         for name, entry in self.layers.items():
             if len(entry["inbound_nodes"]) > 1:
                 raise ConversionError(
@@ -80,18 +81,75 @@ class ModelGraph:
         """Returns the names of the layers a layer reads, with repetition."""
         return _references(self.layers[name]["inbound_nodes"], self.layers)
 
-    def only_consumer(self, name: str) -> str | None:
-        """Returns the layer that alone reads `name`, once, if there is one."""
-        consumers = [
+    def readers_of(self, name: str) -> list[str]:
+        """Returns the layers that read `name`, with repetition."""
+        return [
             reader
             for reader in self.layers
             for source in self.inputs_of(reader)
             if source == name
         ]
+
+    def only_consumer(self, name: str) -> str | None:
+        """Returns the layer that alone reads `name`, once, if there is one."""
+        consumers = self.readers_of(name)
         outputs = _references(self._config["output_layers"], self.layers)
         if len(consumers) == 1 and name not in outputs:
             return consumers[0]
         return None
+
+    def replace(
+        self, name: str, layer: keras.layers.Layer, weights: list[np.ndarray]
+    ) -> None:
+        """Puts a layer of the same name and inputs in the place of another.
+
+        Args:
+            name: The layer that goes.
+            layer: What comes; it is copied.
+            weights: What its `get_weights()` will be.
+        """
+        old = self.layers[name]
+        entry = keras.saving.serialize_keras_object(layer)
+        entry = {**entry, "name": name, "inbound_nodes": old["inbound_nodes"]}
+        self._insert(self._position(name), entry, weights)
+        self._config["layers"].remove(old)
+
+    def insert_before(
+        self, name: str, layer: keras.layers.Layer, weights: list[np.ndarray]
+    ) -> None:
+        """Inserts a layer that reads what `name` did, and that `name` reads.
+
+        Each call of `name` gets a call of the new layer.
+
+        Args:
+            name: A layer with one input.
+            layer: What comes, under a new name; it is copied.
+            weights: What its `get_weights()` will be.
+        """
+        old = self.layers[name]
+        calls = old["inbound_nodes"]
+        entry = keras.saving.serialize_keras_object(layer)
+        entry = {**entry, "name": layer.name, "inbound_nodes": calls}
+        self._insert(self._position(name), entry, weights)
+        old["inbound_nodes"] = [
+            [[layer.name, call, 0, {}]] for call in range(len(calls))
+        ]
+
+    def _position(self, name: str) -> int:
+        return self._config["layers"].index(self.layers[name])
+
+    def _insert(
+        self, position: int, entry: dict[str, Any], weights: list[np.ndarray]
+    ) -> None:
+        self._config["layers"].insert(position, entry)
+        self.layers[entry["name"]] = entry
+        self.weights[entry["name"]] = weights
+
+    def unused_name(self, name: str) -> str:
+        """Returns `name`, with underscores behind it if it is taken."""
+        while name in self.layers:
+            name += "_"
+        return name
 
     def remove(self, name: str) -> None:
         """Removes a layer with one input; its readers read that instead."""
@@ -117,9 +175,7 @@ class ModelGraph:
             target_shape: As in Keras.
             suffix: Added to `name`, gives the new layer's name.
         """
-        new = f"{name}{suffix}"
-        while new in self.layers:
-            new += "_"
+        new = self.unused_name(f"{name}{suffix}")
         if self.class_name(name) == "InputLayer":
             for entry in self.layers.values():
                 entry["inbound_nodes"] = self._redirected(
@@ -142,10 +198,7 @@ class ModelGraph:
             "name": new,
             "inbound_nodes": [[[name, 0, 0, {}]]],
         }
-        position = self._config["layers"].index(self.layers[name]) + 1
-        self._config["layers"].insert(position, entry)
-        self.layers[new] = entry
-        self.weights[new] = []
+        self._insert(self._position(name) + 1, entry, [])
 
     def _redirected(self, nested: Any, old: str, new: str) -> Any:
         def redirect(reference: list) -> list:

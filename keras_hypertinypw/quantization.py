@@ -13,6 +13,7 @@ from keras_hypertinypw.errors import ConversionError
 from keras_hypertinypw.generator import BaseGenerator, generator_scope
 from keras_hypertinypw.layers import HyperPointwise
 from keras_hypertinypw.model_graph import ModelGraph, require_functional
+from keras_hypertinypw.separable import split_separable
 
 _tfmot = tfmot.quantization.keras
 
@@ -59,11 +60,12 @@ def quantize_model(
 ) -> keras.Model:
     """Returns a copy of a model for quantization-aware training.
 
-    A BatchNormalization behind a convolution is folded, 1-D layers become
-    2-D ones, and generators, codes and kernels are fake-quantized with the
-    integer arithmetic of `integer.py`. The model passed in is unchanged. A
-    quantized model does not reload from `.keras`: build the float model
-    again, call `quantize_model`, then `load_weights`.
+    A BatchNormalization behind a convolution is folded, separable layers are
+    split in two, 1-D layers become 2-D ones, and generators, codes and
+    kernels are fake-quantized with the integer arithmetic of `integer.py`.
+    The model passed in is unchanged. A quantized model does not reload from
+    `.keras`: build the float model again, call `quantize_model`, then
+    `load_weights`.
 
     Args:
         model: A built functional or sequential tf_keras model.
@@ -86,10 +88,12 @@ def quantize_model(
             f"Expected `num_bits` to be 8, what TFLM's kernels run. "
             f"Received: num_bits={num_bits}."
         )
-    _require_plain(model)
+    require_plain(model)
     find_generators(model)
     graph = ModelGraph(model)
+    graph.require_single_calls()
     folding.require_channels_last(graph)
+    split_separable(graph)
     unfolding.unfold_1d(graph)
     folding.fold_batch_norms(graph)
     folding.fold_relus(graph)
@@ -108,6 +112,39 @@ def quantize_model(
     if calibration_data is not None:
         calibrate(quantized, calibration_data)
     return quantized
+
+
+def require_plain(model: keras.Model) -> None:
+    """Checks that a model is made of float layers.
+
+    Raises:
+        ConversionError: If it holds models, functions, other types or
+            quantized layers.
+    """
+    for layer in model.layers:
+        if isinstance(layer, keras.Model):
+            raise ConversionError(
+                f"Layer '{layer.name}': expected a model of layers. Received: "
+                "a model inside a model. Call its layers one by one instead."
+            )
+        if layer.compute_dtype != "float32":
+            raise ConversionError(
+                f"Layer '{layer.name}': expected float32. Received: "
+                f"{layer.compute_dtype}. Build the model without mixed "
+                "precision."
+            )
+        if type(layer).__name__.endswith("Lambda"):  # Operators are, too.
+            raise ConversionError(
+                f"Layer '{layer.name}': expected a layer that can be "
+                f"quantized. Received: a {type(layer).__name__}. Use layers "
+                "(Add, Reshape, ...) instead of functions and operators."
+            )
+        if type(layer).__module__.startswith(tfmot.__name__):
+            raise ConversionError(
+                f"Layer '{layer.name}': expected a float model. Received: a "
+                f"{type(layer).__name__}. Pass the model that `quantize_model` "
+                "was called with before."
+            )
 
 
 def find_layers(model: keras.Model) -> list[HyperPointwise]:
@@ -137,33 +174,6 @@ def find_generators(model: keras.Model) -> list[BaseGenerator]:
     return [layer.generator for layer in owners.values()]
 
 
-def _require_plain(model: keras.Model) -> None:
-    for layer in model.layers:
-        if isinstance(layer, keras.Model):
-            raise ConversionError(
-                f"Layer '{layer.name}': expected a model of layers. Received: "
-                "a model inside a model. Call its layers one by one instead."
-            )
-        if layer.compute_dtype != "float32":
-            raise ConversionError(
-                f"Layer '{layer.name}': expected float32. Received: "
-                f"{layer.compute_dtype}. Build the model without mixed "
-                "precision."
-            )
-        if type(layer).__name__.endswith("Lambda"):  # Operators are, too.
-            raise ConversionError(
-                f"Layer '{layer.name}': expected a layer that can be "
-                f"quantized. Received: a {type(layer).__name__}. Use layers "
-                "(Add, Reshape, ...) instead of functions and operators."
-            )
-        if type(layer).__module__.startswith(tfmot.__name__):
-            raise ConversionError(
-                f"Layer '{layer.name}': expected a float model. Received: a "
-                f"{type(layer).__name__}. Pass the model that `quantize_model` "
-                "was called with before."
-            )
-
-
 def _mark_quantized(graph: ModelGraph) -> None:
     for name in graph.names("HyperPointwise"):
         config = graph.config(name)
@@ -190,8 +200,11 @@ def _quantize_apply(annotated: keras.Model) -> keras.Model:
     try:
         return _tfmot.quantize_apply(annotated)
     except (RuntimeError, TypeError, ValueError) as error:
+        # What it advises next is not for users of this package.
+        reason = str(error).split(" You can quantize")[0].rstrip(".")
         raise ConversionError(
-            f"tensorflow-model-optimization cannot quantize this model: {error}"
+            "Expected layers that tensorflow-model-optimization quantizes. "
+            f"Received: {reason}. Replace that layer by others."
         ) from error
 
 

@@ -12,6 +12,7 @@ from keras_hypertinypw import (
     unfolding,
 )
 from keras_hypertinypw.model_graph import ModelGraph
+from keras_hypertinypw.separable import split_separable
 
 layers = keras.layers
 
@@ -33,7 +34,9 @@ def chain(input_shape, *middle):
 
 def rewrite(model):
     graph = ModelGraph(model)
+    graph.require_single_calls()
     folding.require_channels_last(graph)
+    split_separable(graph)
     unfolding.unfold_1d(graph)
     folding.fold_batch_norms(graph)
     folding.fold_relus(graph)
