@@ -13,8 +13,8 @@ from keras_hypertinypw import fake_quant
 from keras_hypertinypw.calibration import require_ranges
 from keras_hypertinypw.errors import ConversionError
 from keras_hypertinypw.generator import BaseGenerator
+from keras_hypertinypw.keras_checks import require_functional
 from keras_hypertinypw.layers import HyperPointwise
-from keras_hypertinypw.model_graph import require_functional
 from keras_hypertinypw.quantization import find_generators, find_layers
 from keras_hypertinypw.spec import (
     DenseSpec,

@@ -15,6 +15,7 @@ import tf_keras as keras
 
 from keras_hypertinypw.errors import ConversionError
 from keras_hypertinypw.generator import generator_scope
+from keras_hypertinypw.references import Targets, find_references, redirected
 
 
 class ModelGraph:
@@ -34,9 +35,7 @@ class ModelGraph:
         if isinstance(model, keras.Sequential):
             model = keras.Model(model.inputs, model.outputs, name=model.name)
         self._config = copy.deepcopy(model.get_config())
-        self.layers: dict[str, dict[str, Any]] = {
-            entry["config"]["name"]: entry for entry in self._config["layers"]
-        }
+        self.layers = _by_name(self._config["layers"])
         self.weights: dict[str, list[np.ndarray]] = {
             layer.name: layer.get_weights() for layer in model.layers
         }
@@ -79,7 +78,7 @@ class ModelGraph:
 
     def inputs_of(self, name: str) -> list[str]:
         """Returns the names of the layers a layer reads, with repetition."""
-        return _references(self.layers[name]["inbound_nodes"], self.layers)
+        return find_references(self.layers[name]["inbound_nodes"], self.layers)
 
     def readers_of(self, name: str) -> list[str]:
         """Returns the layers that read `name`, with repetition."""
@@ -93,7 +92,7 @@ class ModelGraph:
     def only_consumer(self, name: str) -> str | None:
         """Returns the layer that alone reads `name`, once, if there is one."""
         consumers = self.readers_of(name)
-        outputs = _references(self._config["output_layers"], self.layers)
+        outputs = find_references(self._config["output_layers"], self.layers)
         if len(consumers) == 1 and name not in outputs:
             return consumers[0]
         return None
@@ -108,11 +107,12 @@ class ModelGraph:
             layer: What comes; it is copied.
             weights: What its `get_weights()` will be.
         """
-        old = self.layers[name]
+        calls = self.layers[name]["inbound_nodes"]
         entry = keras.saving.serialize_keras_object(layer)
-        entry = {**entry, "name": name, "inbound_nodes": old["inbound_nodes"]}
-        self._insert(self._position(name), entry, weights)
-        self._config["layers"].remove(old)
+        entry = {**entry, "name": name, "inbound_nodes": calls}
+        self._config["layers"][self._position(name)] = entry
+        self.layers[name] = entry
+        self.weights[name] = weights
 
     def insert_before(
         self, name: str, layer: keras.layers.Layer, weights: list[np.ndarray]
@@ -142,8 +142,42 @@ class ModelGraph:
         self, position: int, entry: dict[str, Any], weights: list[np.ndarray]
     ) -> None:
         self._config["layers"].insert(position, entry)
-        self.layers[entry["name"]] = entry
+        self.layers = _by_name(self._config["layers"])
         self.weights[entry["name"]] = weights
+
+    def absorb(self, name: str, inner: ModelGraph) -> None:
+        """Puts the layers of a model inside this one in its place.
+
+        Args:
+            name: The model inside, called once.
+            inner: Its graph, whose layers have other names than this one's;
+                it is used up.
+        """
+        (call,) = self.layers[name]["inbound_nodes"]
+        inputs = [entry[0] for entry in inner._config["input_layers"]]
+        inner._redirect(
+            {old: [source] for old, source in zip(inputs, call, strict=True)}
+        )
+        self._redirect({name: inner._config["output_layers"]})
+        position = self._position(name)
+        self._config["layers"][position : position + 1] = [
+            inner.layers[layer] for layer in inner.layers if layer not in inputs
+        ]
+        self.layers = _by_name(self._config["layers"])
+        del self.weights[name]
+        self.weights |= inner.weights
+        if self.output_shapes.pop(name, None):
+            self.output_shapes |= inner.output_shapes
+
+    def _redirect(self, targets: Targets) -> None:
+        """Makes readers and the model read something else."""
+        for entry in self.layers.values():
+            entry["inbound_nodes"] = redirected(
+                entry["inbound_nodes"], self.layers, targets
+            )
+        self._config["output_layers"] = redirected(
+            self._config["output_layers"], self.layers, targets
+        )
 
     def unused_name(self, name: str) -> str:
         """Returns `name`, with underscores behind it if it is taken."""
@@ -154,13 +188,7 @@ class ModelGraph:
     def remove(self, name: str) -> None:
         """Removes a layer with one input; its readers read that instead."""
         (source,) = self.inputs_of(name)
-        self._config["output_layers"] = self._redirected(
-            self._config["output_layers"], name, source
-        )
-        for entry in self.layers.values():
-            entry["inbound_nodes"] = self._redirected(
-                entry["inbound_nodes"], name, source
-            )
+        self._redirect({name: [[source, 0, 0]]})
         self._config["layers"].remove(self.layers.pop(name))
         self.weights.pop(name, None)
 
@@ -176,14 +204,15 @@ class ModelGraph:
             suffix: Added to `name`, gives the new layer's name.
         """
         new = self.unused_name(f"{name}{suffix}")
+        targets = {name: [[new, 0, 0]]}
         if self.class_name(name) == "InputLayer":
             for entry in self.layers.values():
-                entry["inbound_nodes"] = self._redirected(
-                    entry["inbound_nodes"], name, new
+                entry["inbound_nodes"] = redirected(
+                    entry["inbound_nodes"], self.layers, targets
                 )
         else:
-            self._config["output_layers"] = self._redirected(
-                self._config["output_layers"], name, new
+            self._config["output_layers"] = redirected(
+                self._config["output_layers"], self.layers, targets
             )
         entry = {
             "module": "tf_keras.layers",
@@ -200,14 +229,6 @@ class ModelGraph:
         }
         self._insert(self._position(name) + 1, entry, [])
 
-    def _redirected(self, nested: Any, old: str, new: str) -> Any:
-        def redirect(reference: list) -> list:
-            if reference[0] != old:
-                return reference
-            return [new, 0, 0, *reference[3:]]
-
-        return _map_references(nested, self.layers, redirect)
-
     def build_model(self) -> keras.Model:
         """Returns a new model of this graph, with these weights."""
         with generator_scope():
@@ -217,59 +238,5 @@ class ModelGraph:
         return model
 
 
-def _map_references(nested: Any, names: dict, function: Any) -> Any:
-    """Applies `function` to each `[layer_name, node, tensor, ...]` inside."""
-    if isinstance(nested, dict):
-        return {
-            key: _map_references(value, names, function)
-            for key, value in nested.items()
-        }
-    if not isinstance(nested, (list, tuple)):
-        return nested
-    if (
-        len(nested) >= 3
-        and isinstance(nested[0], str)
-        and nested[0] in names
-        and isinstance(nested[1], int)
-    ):
-        return function(list(nested))
-    return [_map_references(item, names, function) for item in nested]
-
-
-def _references(nested: Any, names: dict) -> list[str]:
-    """Returns the names of the layers that are referred to inside."""
-    found: list[str] = []
-
-    def note(reference: list) -> list:
-        found.append(reference[0])
-        return reference
-
-    _map_references(nested, names, note)
-    return found
-
-
-def require_functional(model: Any) -> None:
-    """Checks that a model can be read as a graph.
-
-    Raises:
-        TypeError: If it is not a tf_keras model.
-        ConversionError: If it is subclassed or not built.
-    """
-    if not isinstance(model, keras.Model):
-        module = type(model).__module__
-        hint = (
-            "It is a Keras 3 model: build it with `import tf_keras as keras`"
-            if module.startswith("keras.")
-            else "Pass a `tf_keras.Model`"
-        )
-        raise TypeError(
-            f"Expected a tf_keras model. Received: {type(model).__name__} "
-            f"from {module}. {hint}."
-        )
-    is_graph = isinstance(model, keras.Sequential) or model._is_graph_network
-    if not is_graph or not model.built or not model.inputs:
-        raise ConversionError(
-            f"Expected a built functional or sequential model. Received: "
-            f"'{model.name}' of type {type(model).__name__}. Build it from "
-            "`keras.Input`."
-        )
+def _by_name(entries: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    return {entry["config"]["name"]: entry for entry in entries}

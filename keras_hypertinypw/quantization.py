@@ -11,8 +11,15 @@ from keras_hypertinypw import folding, unfolding
 from keras_hypertinypw.calibration import calibrate
 from keras_hypertinypw.errors import ConversionError
 from keras_hypertinypw.generator import BaseGenerator, generator_scope
+from keras_hypertinypw.inlining import read_graph
+from keras_hypertinypw.keras_checks import (
+    all_layers,
+    require_float_layers,
+    require_functional,
+)
 from keras_hypertinypw.layers import HyperPointwise
-from keras_hypertinypw.model_graph import ModelGraph, require_functional
+from keras_hypertinypw.model_graph import ModelGraph
+from keras_hypertinypw.operators import replace_additions
 from keras_hypertinypw.separable import split_separable
 
 _tfmot = tfmot.quantization.keras
@@ -60,12 +67,12 @@ def quantize_model(
 ) -> keras.Model:
     """Returns a copy of a model for quantization-aware training.
 
-    A BatchNormalization behind a convolution is folded, separable layers are
-    split in two, 1-D layers become 2-D ones, and generators, codes and
-    kernels are fake-quantized with the integer arithmetic of `integer.py`.
-    The model passed in is unchanged. A quantized model does not reload from
-    `.keras`: build the float model again, call `quantize_model`, then
-    `load_weights`.
+    Models inside the model become layers, a BatchNormalization behind a
+    convolution is folded, separable layers are split in two, 1-D layers
+    become 2-D ones, and generators, codes and kernels are fake-quantized with
+    the integer arithmetic of `integer.py`. The model passed in is unchanged.
+    A quantized model does not reload from `.keras`: build the float model
+    again, call `quantize_model`, then `load_weights`.
 
     Args:
         model: A built functional or sequential tf_keras model.
@@ -88,10 +95,12 @@ def quantize_model(
             f"Expected `num_bits` to be 8, what TFLM's kernels run. "
             f"Received: num_bits={num_bits}."
         )
-    require_plain(model)
+    require_float_layers(model)
     find_generators(model)
-    graph = ModelGraph(model)
+    graph = read_graph(model)
     graph.require_single_calls()
+    replace_additions(graph)
+    _require_no_functions(graph)
     folding.require_channels_last(graph)
     split_separable(graph)
     unfolding.unfold_1d(graph)
@@ -114,42 +123,9 @@ def quantize_model(
     return quantized
 
 
-def require_plain(model: keras.Model) -> None:
-    """Checks that a model is made of float layers.
-
-    Raises:
-        ConversionError: If it holds models, functions, other types or
-            quantized layers.
-    """
-    for layer in model.layers:
-        if isinstance(layer, keras.Model):
-            raise ConversionError(
-                f"Layer '{layer.name}': expected a model of layers. Received: "
-                "a model inside a model. Call its layers one by one instead."
-            )
-        if layer.compute_dtype != "float32":
-            raise ConversionError(
-                f"Layer '{layer.name}': expected float32. Received: "
-                f"{layer.compute_dtype}. Build the model without mixed "
-                "precision."
-            )
-        if type(layer).__name__.endswith("Lambda"):  # Operators are, too.
-            raise ConversionError(
-                f"Layer '{layer.name}': expected a layer that can be "
-                f"quantized. Received: a {type(layer).__name__}. Use layers "
-                "(Add, Reshape, ...) instead of functions and operators."
-            )
-        if type(layer).__module__.startswith(tfmot.__name__):
-            raise ConversionError(
-                f"Layer '{layer.name}': expected a float model. Received: a "
-                f"{type(layer).__name__}. Pass the model that `quantize_model` "
-                "was called with before."
-            )
-
-
 def find_layers(model: keras.Model) -> list[HyperPointwise]:
     """Returns the HyperPointwise layers of a float or quantized model."""
-    layers = [getattr(layer, "layer", layer) for layer in model.layers]
+    layers = [getattr(layer, "layer", layer) for layer in all_layers(model)]
     return [layer for layer in layers if isinstance(layer, HyperPointwise)]
 
 
@@ -172,6 +148,17 @@ def find_generators(model: keras.Model) -> list[BaseGenerator]:
                 "generators differently."
             )
     return [layer.generator for layer in owners.values()]
+
+
+def _require_no_functions(graph: ModelGraph) -> None:
+    for name in graph.layers:
+        kind = graph.class_name(name)
+        if kind.endswith("Lambda"):  # Operators are, too.
+            raise ConversionError(
+                f"Layer '{name}': expected a layer that can be quantized. "
+                f"Received: a {kind}. Use layers (Multiply, Reshape, ...) "
+                "instead of functions and operators."
+            )
 
 
 def _mark_quantized(graph: ModelGraph) -> None:

@@ -12,11 +12,17 @@ from tqdm import tqdm
 from keras_hypertinypw import checks
 from keras_hypertinypw.errors import ConversionError
 from keras_hypertinypw.generator import BaseGenerator
+from keras_hypertinypw.inlining import read_graph
+from keras_hypertinypw.keras_checks import (
+    all_layers,
+    require_float_layers,
+    require_functional,
+)
 from keras_hypertinypw.kernel_errors import relative_error
 from keras_hypertinypw.kernel_fitting import fit_kernels
 from keras_hypertinypw.layers import HyperPointwise
-from keras_hypertinypw.model_graph import ModelGraph, require_functional
-from keras_hypertinypw.quantization import find_layers, require_plain
+from keras_hypertinypw.model_graph import ModelGraph
+from keras_hypertinypw.quantization import find_layers
 from keras_hypertinypw.separable import split_separable
 
 _POINTWISE = ("Conv1D", "Conv2D")
@@ -47,7 +53,7 @@ def swap_pointwise(
     Args:
         model: A built functional or sequential tf_keras model, float, with
             any number of inputs and outputs; it is not changed. Layers may be
-            shared.
+            shared; models inside it become their layers.
         generator: Shared by all swapped layers. If it is built, since another
             model uses it, only codes and scales are fitted.
         keep_first: Number of pointwise convolutions that stay stored, from
@@ -69,8 +75,8 @@ def swap_pointwise(
     keep_first = checks.non_negative_int("keep_first", keep_first)
     fit_steps = checks.non_negative_int("fit_steps", fit_steps)
     require_functional(model)
-    require_plain(model)
-    graph = ModelGraph(model)
+    require_float_layers(model)
+    graph = read_graph(model)
     split_separable(graph)
     fit_generator = not generator.built
     kernels = {
@@ -100,9 +106,10 @@ def swap_errors(model: keras.Model, swapped: keras.Model) -> dict[str, float]:
         model: The model before `swap_pointwise`.
         swapped: What it returned, trained further or not.
     """
+    old_layers = {layer.name: layer for layer in all_layers(model)}
     errors = {}
     for layer in find_layers(swapped):
-        stored = model.get_layer(layer.name)
+        stored = old_layers[layer.name]
         if isinstance(stored, HyperPointwise):
             continue
         kernel = getattr(stored, "pointwise_kernel", None)

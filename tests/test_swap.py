@@ -10,6 +10,7 @@ from keras_hypertinypw import (
     WeightGenerator,
     generator_scope,
     load_model,
+    quantize_model,
     swap_errors,
     swap_pointwise,
 )
@@ -315,10 +316,28 @@ def test_a_model_without_pointwise_layers_is_an_error():
         swap_pointwise(model, generator=generator())
 
 
-def test_a_model_in_a_model_is_an_error():
+def test_a_model_inside_a_model_is_swapped_too():
+    inner = user_models.plain()
     inputs = keras.Input((20, 16, 3))
-    model = keras.Model(inputs, user_models.plain()(inputs))
-    with pytest.raises(ConversionError, match="a model inside a model"):
+    model = keras.Model(inputs, layers.Dense(3, name="more")(inner(inputs)))
+    swapped = swap_pointwise(model, generator=generator(), fit_steps=5)
+    assert [layer.name for layer in find_layers(swapped)] == SWAPPED["plain"]
+    assert list(swap_errors(model, swapped)) == SWAPPED["plain"]
+
+
+def test_functions_do_not_hinder():
+    x = inputs = keras.Input((8, 8, 12))
+    for _ in range(3):
+        x = x + layers.Conv2D(12, 1, activation="relu")(x) * 0.5
+    model = keras.Model(inputs, layers.Dense(3)(layers.Flatten()(x)))
+    swapped = swap_pointwise(model, generator=generator(), fit_steps=5)
+    assert len(find_layers(swapped)) == 2
+    assert swapped(inputs_of(model)).shape == (3, 3)
+
+
+def test_a_quantized_model_is_an_error():
+    model = quantize_model(user_models.plain())
+    with pytest.raises(ConversionError, match="a float model"):
         swap_pointwise(model, generator=generator())
 
 
