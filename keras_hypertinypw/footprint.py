@@ -23,7 +23,8 @@ from keras_hypertinypw.op_insertion import (
     CODES_INPUT,
     GENERATE_PW_OP,
     GENERATOR_INPUT,
-    read_specs,
+    generate_operators,
+    read_spec,
 )
 
 # In the order of the table. "structure" is what no tensor's data and no
@@ -120,7 +121,7 @@ def footprint(
     model = read_model(model_content)
     vectors = {v.path: v for v in walk_vectors(model_content) if v.size}
     by_part = _count(len(model_content), PARTS, _part_vectors(model, vectors))
-    specs = read_specs(model_content)
+    specs = [read_spec(model, op) for op in generate_operators(model)]
     return Footprint(
         len(model_content),
         by_part,

@@ -70,6 +70,10 @@ def check_indices(model: schema.ModelT) -> None:
         tensors = len(subgraph.tensors)
         for tensor in subgraph.tensors:
             _check_index("Tensor.buffer", tensor.buffer, buffers)
+            data = model.buffers[tensor.buffer].data
+            if tensor.isVariable and data is not None and len(data):
+                # Interpreters set variables to zero.
+                raise damaged("variables without data", f"{len(data)} bytes")
         for index in subgraph.inputs + subgraph.outputs:
             _check_index("SubGraph.inputs", index, tensors)
         for operator in subgraph.operators:

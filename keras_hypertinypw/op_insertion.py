@@ -154,12 +154,22 @@ def read_specs(model_content: bytes) -> tuple[PointwiseSpec, ...]:
 
 
 def generate_operators(model: schema.ModelT) -> list[schema.OperatorT]:
-    """Returns the GeneratePW operators of the main subgraph."""
-    return [
-        operator
-        for operator in model.subgraphs[0].operators
-        if custom_name(model, operator) == GENERATE_PW_OP
+    """Returns the GeneratePW operators, all of them in the main subgraph."""
+    found = [
+        [
+            op
+            for op in graph.operators
+            if custom_name(model, op) == GENERATE_PW_OP
+        ]
+        for graph in model.subgraphs
     ]
+    if any(found[1:]):
+        raise ConversionError(
+            f"Expected {GENERATE_PW_OP} in the main subgraph only. Received: "
+            f"{[len(operators) for operators in found]} by subgraph. Convert "
+            "a model without control flow."
+        )
+    return found[0]
 
 
 def read_spec(
@@ -178,6 +188,7 @@ def read_spec(
         raise _malformed(
             name, "an int8 output of at least one weight", (kernel.type, shape)
         )
+    check_only_source(model, model.subgraphs[0], operator)
     codes = _bytes_of(model, tensors[operator.inputs[CODES_INPUT]], name)
     blob = _bytes_of(model, tensors[operator.inputs[GENERATOR_INPUT]], name)
     options = operator.customOptions
@@ -194,6 +205,33 @@ def read_spec(
             f"{GENERATE_PW_OP} of '{name}': {error} Convert the model again, "
             "with the version of keras_hypertinypw that reads it."
         ) from error
+
+
+def check_only_source(
+    model: schema.ModelT, graph: schema.SubGraphT, operator: schema.OperatorT
+) -> None:
+    """Checks that a kernel is what its op makes, and nothing else before.
+
+    Raises:
+        ConversionError: If something else gives the kernel a value, or
+            needs it earlier.
+    """
+    index = operator.outputs[0]
+    kernel = graph.tensors[index]
+    earlier = graph.operators[: graph.operators.index(operator)]
+    found = {
+        "constant data": is_constant(model, kernel),
+        "a variable": kernel.isVariable,
+        "an input of the model": index in graph.inputs,
+        "a use before it": any(index in op.inputs for op in earlier),
+        "another op's output": any(
+            index in op.outputs for op in graph.operators if op is not operator
+        ),
+    }
+    wrong = [what for what, is_so in found.items() if is_so]
+    if wrong:
+        expected = "to be the only source of its output"
+        raise _malformed(tensor_name(kernel), expected, ", ".join(wrong))
 
 
 def _bytes_of(

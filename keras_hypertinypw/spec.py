@@ -30,6 +30,7 @@ MAX_BLOCK_SIZE = 4096
 MAX_SHIFT = 24
 MAX_BIAS_SHIFT = 16
 MAX_SKIP_SHIFT = 8
+MAX_KERNEL_DIMS = 4
 CODE_BITS = (1, 2, 4, 8)
 
 HEADER = struct.Struct("<BBBBHBBII")
@@ -59,6 +60,15 @@ def _require_int8(name: str, value: np.ndarray, shape: tuple) -> None:
     ok = value.dtype == np.int8 and value.shape == shape
     received = f"{value.dtype} of shape {value.shape}"
     require(ok, f"`{name}`", f"as int8 array of shape {shape}", received)
+
+
+def require_kernel_shape(shape: tuple[int, ...]) -> None:
+    """Checks that a kernel has a shape that the op accepts."""
+    expected = f"of 1 to {MAX_KERNEL_DIMS} positive dimensions"
+    ok = 1 <= len(shape) <= MAX_KERNEL_DIMS and min(shape) >= 1
+    require(ok, "`kernel_shape`", expected, shape)
+    fits = math.prod(shape) <= np.iinfo(np.int32).max
+    require(fits, "`kernel_shape`", "of fewer than 2**31 weights", shape)
 
 
 def padded(size: int) -> int:
@@ -243,6 +253,7 @@ class PointwiseSpec:
     synthesis: Synthesis = "lazy"
 
     def __post_init__(self) -> None:
+        require_kernel_shape(self.kernel_shape)
         for name, value, allowed in (
             ("code_bits", self.code_bits, CODE_BITS),
             ("residency", self.residency, RESIDENCIES),

@@ -77,8 +77,8 @@ def read_pointwise(
     require(ok, "residency, synthesis", "0 or 1", (residency, synthesis))
     ok = flags in (0, spec.FLAG_ROW_SIGNS) and not any(options[5:])
     require(ok, "flags", "0 or 1 and reserved bytes 0", options[4:].hex())
+    spec.require_kernel_shape(kernel_shape)
     rows, num_weights = kernel_shape[0], math.prod(kernel_shape)
-    require(num_weights > 0, "a kernel", "of some weights", kernel_shape)
     count = -(-num_weights // generator.block_size) * generator.code_dim
     split = -(-count * code_bits // 8)
     size = split + (-(-rows // 8) if flags else 0)

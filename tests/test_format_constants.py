@@ -26,6 +26,7 @@ INTEGERS = (
     "MAX_SHIFT",
     "MAX_BIAS_SHIFT",
     "MAX_SKIP_SHIFT",
+    "MAX_KERNEL_DIMS",
 )
 
 

@@ -365,6 +365,40 @@ def inflate_kernel_shape(model):
     shape_kernel(model, [2**31 - 1] * 4)
 
 
+def add_a_kernel_dimension(model):
+    shape_kernel(model, [12, 1, 1, 1, 6])
+
+
+def kernel_of(model):
+    return model.subgraphs[0].tensors[first_op(model).outputs[0]]
+
+
+def give_the_kernel_data(model):
+    kernel_of(model).buffer = add_buffer(model, bytes(72))
+
+
+def make_the_kernel_variable(model):
+    kernel_of(model).isVariable = True
+
+
+def feed_the_kernel(model):
+    model.subgraphs[0].inputs.append(first_op(model).outputs[0])
+
+
+def use_the_kernel_too_early(model):
+    operators = model.subgraphs[0].operators
+    operators.append(operators.pop(operators.index(first_op(model))))
+
+
+def write_the_kernel_twice(model):
+    first, second = generate_operators(model)[:2]
+    second.outputs = first.outputs
+
+
+def repeat_the_subgraph(model):
+    model.subgraphs.append(model.subgraphs[0])
+
+
 @pytest.mark.parametrize(
     "damage, message",
     [
@@ -379,7 +413,14 @@ def inflate_kernel_shape(model):
         (make_generator_optional, "2 inputs"),
         (negate_kernel_shape, r"\(-12, 1, 1, -6\)"),
         (empty_kernel_shape, "at least one weight"),
-        (inflate_kernel_shape, "codes tensor"),
+        (inflate_kernel_shape, r"fewer than 2\*\*31 weights"),
+        (add_a_kernel_dimension, "1 to 4 positive dimensions"),
+        (give_the_kernel_data, "only source.*constant data"),
+        (make_the_kernel_variable, "only source.*a variable"),
+        (feed_the_kernel, "only source.*an input"),
+        (use_the_kernel_too_early, "only source.*a use before"),
+        (write_the_kernel_twice, "only source.*another op's output"),
+        (repeat_the_subgraph, r"main subgraph only.*\[4, 4\]"),
     ],
 )
 def test_a_malformed_op_is_refused(generated, damage, message):

@@ -63,6 +63,8 @@ TfLiteStatus Prepare(TfLiteContext* context, TfLiteNode* node) {
   TfLiteEvalTensor* kernel =
       tflite::micro::GetEvalOutput(context, node, kKernelTensor);
   TF_LITE_ENSURE_EQ(context, kernel->type, kTfLiteInt8);
+  // Else it is a constant, or what another GeneratePW makes.
+  TF_LITE_ENSURE(context, kernel->data.int8 == nullptr);
 
   Generator generator;
   TF_LITE_ENSURE_STATUS(

@@ -24,6 +24,9 @@ FORBIDDEN = re.compile(
     r"\bfree$|_Zn[wa]|_Zd[la]|__cxa_|_Unwind|printf"
 )
 
+# Floating point is a compiler error: it has no registers to be in.
+INTEGER_ONLY = ("-O2", "-mgeneral-regs-only")
+
 
 def flags_for(source: str) -> list[str]:
     return tflm_flags() if source == GLUE else []
@@ -71,6 +74,21 @@ def test_the_forbidden_symbols_would_be_seen(tmp_path):
     symbols = run([nm, "-u", output]).split()
     seen = set(filter(FORBIDDEN.search, symbols))
     assert {"__aeabi_fmul", "__aeabi_i2f", "_Znwj", "__cxa_throw"} <= seen
+
+
+@pytest.mark.parametrize("source", SOURCES)
+def test_op_compiles_without_floating_point_registers(tmp_path, source):
+    command = [host_compiler(), *STRICT, *INTEGER_ONLY, *flags_for(source)]
+    run([*command, "-c", TFLM_OPS / source, "-o", tmp_path / "integer.o"])
+
+
+def test_floating_point_would_be_refused(tmp_path):
+    source, output = tmp_path / "half.cc", tmp_path / "half.o"
+    source.write_text("int Half(int x) { return int(x * 0.5f); }\n")
+    command = [host_compiler(), *STRICT, "-c", source, "-o", output]
+    run(command)
+    with pytest.raises(pytest.fail.Exception, match="0.5f"):
+        run([*command, *INTEGER_ONLY])
 
 
 def test_logic_includes_no_framework_header():

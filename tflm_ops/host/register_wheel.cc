@@ -221,6 +221,7 @@ int Prepare(Context* context, Node* node) {
   if (kernel == nullptr || kernel->type != kTypeInt8) {
     return Fail("the kernel is not int8");
   }
+  if (kernel->data != nullptr) return Fail("the kernel has data already");
   Generator generator;
   const FormatError error = ParseTensors(GetBytes(*codes, *blob, *kernel),
                                          &state->params, &generator);
