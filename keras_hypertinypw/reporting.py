@@ -8,14 +8,13 @@ from typing import Any
 
 import matplotlib
 import numpy as np
-from matplotlib import ticker
+from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
 
+from keras_hypertinypw import plots
 from keras_hypertinypw.evaluation.beats import CLASSES, BeatScores
 from keras_hypertinypw.files import write_atomically
 from keras_hypertinypw.footprint import Footprint
-
-matplotlib.use("Agg")
-from matplotlib import pyplot as plt  # noqa: E402  The backend comes first.
 
 
 def summary(result: dict[str, Any], out: pathlib.Path) -> str:
@@ -35,7 +34,9 @@ def summary(result: dict[str, Any], out: pathlib.Path) -> str:
             f"TFLM versus LiteRT: {verdict}, {found['num_values']:,} values, "
             f"{found['num_distinct']} distinct, {found['num_kernels']} kernels"
         )
-    parts.append(f"Results in {out}/: model.tflite, result.json, result.png")
+    parts.append(
+        f"Results in {out}/: report.html, model.tflite, result.json, result.png"
+    )
     return "\n".join(parts)
 
 
@@ -46,57 +47,28 @@ def write_picture(path: pathlib.Path, result: dict[str, Any]) -> None:
         path: A `.png` file.
         result: What `runs.run` returns.
     """
-    figure, axes = plt.subplots(1, 3, figsize=(15, 4.5), layout="constrained")
-    _draw_history(axes[0], result["history"])
-    _draw_confusion(axes[1], np.array(result["test"]["confusion"]))
-    _draw_bytes(axes[2], result["footprint"])
+    sizes = result["footprint"]
     buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=110)
-    plt.close(figure)
-    write_atomically(path, buffer.getvalue())
-
-
-def _draw_history(axes: Any, history: dict[str, list]) -> None:
-    start = 1
-    for phase, records in history.items():
-        epochs = range(start, start + len(records))
-        start += len(records)
-        scores = [record["validation_macro_f1"] for record in records]
-        axes.plot(epochs, scores, "o-", label=f"{phase} training")
-    axes.set(
-        title="Validation patients",
-        xlabel="epoch",
-        ylabel="macro-F1, 4 classes",
-        ylim=(0, 1),
-    )
-    axes.xaxis.set_major_locator(ticker.MaxNLocator(integer=True))
-    axes.legend()
-    axes.grid(alpha=0.3)
-
-
-def _draw_confusion(axes: Any, counts: np.ndarray) -> None:
-    shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
-    axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
-    for (row, column), count in np.ndenumerate(counts):
-        color = "white" if shares[row, column] > 0.5 else "black"
-        axes.text(
-            column, row, f"{count:,}", ha="center", va="center", color=color
+    with matplotlib.rc_context(plots.STYLE):
+        figure = Figure(
+            figsize=(13, 3.6), layout=ConstrainedLayoutEngine(wspace=0.06)
         )
-    ticks = range(len(CLASSES))
-    axes.set_xticks(ticks, CLASSES)
-    axes.set_yticks(ticks, CLASSES)
-    axes.set(title="Test beats", xlabel="predicted", ylabel="true")
-
-
-def _draw_bytes(axes: Any, sizes: dict[str, Any]) -> None:
-    parts = {k: v for k, v in sizes["by_part"].items() if v}
-    names = [name.replace("_", " ") for name in parts]
-    bars = axes.barh(names, list(parts.values()), color="tab:green")
-    axes.bar_label(bars, [f"{v:,} B" for v in parts.values()], padding=3)
-    axes.invert_yaxis()
-    axes.margins(x=0.25)
-    axes.set(
-        title=f"File: {sizes['flash_bytes']:,} B, arena: "
-        f"{sizes['arena_bytes']:,} B",
-        xlabel="bytes",
-    )
+        history, confusion, parts = figure.subplots(1, 3)
+        plots.draw_history(
+            history,
+            result["history"],
+            "validation_macro_f1",
+            "macro-F1, 4 classes",
+        )
+        # Above the legend.
+        history.set_title("Validation patients", pad=20)
+        counts = np.array(result["test"]["confusion"])
+        plots.draw_confusion(confusion, counts, CLASSES)
+        confusion.set_title("Test beats")
+        plots.draw_bars(parts, plots.by_size(sizes["by_part"]), "{:,} B")
+        parts.set_title(
+            f"File: {sizes['flash_bytes']:,} B, arena: "
+            f"{sizes['arena_bytes']:,} B"
+        )
+        figure.savefig(buffer, format="png", dpi=130)
+    write_atomically(path, buffer.getvalue())

@@ -12,22 +12,24 @@ from typing import Any
 import tf_keras as keras
 
 from keras_hypertinypw import scoring
+from keras_hypertinypw.checkpoint import Checkpoint
 from keras_hypertinypw.converter import convert_keras_model
 from keras_hypertinypw.datasets.windows import Windows
+from keras_hypertinypw.environment import versions
 from keras_hypertinypw.errors import ConversionError
 from keras_hypertinypw.evaluation import beats
 from keras_hypertinypw.files import write_atomically
 from keras_hypertinypw.footprint import footprint
 from keras_hypertinypw.freezing import to_dense_tflite
 from keras_hypertinypw.generator import WeightGenerator
+from keras_hypertinypw.kernel_errors import synthesis_errors
 from keras_hypertinypw.models import ecg_network
 from keras_hypertinypw.progress import stage
 from keras_hypertinypw.quantization import quantize_model
 from keras_hypertinypw.run_config import RunConfig
 from keras_hypertinypw.spec import Residency, Synthesis
-from keras_hypertinypw.training import train
+from keras_hypertinypw.training import checkpoint_path, train
 from keras_hypertinypw.verification import verify
-from keras_hypertinypw.version import __version__
 
 
 def run(
@@ -78,8 +80,9 @@ def run(
         **result,
         "history": trained.history,
         "config": dataclasses.asdict(config),
+        "kernel_errors": synthesis_errors(trained.model),
         "command": command,
-        "version": __version__,
+        "versions": versions(),
     }
     write_atomically(out / "result.json", _to_json(result))
     return result
@@ -125,7 +128,7 @@ def load_quantized(out: pathlib.Path) -> tuple[keras.Model, RunConfig]:
         ConversionError: If the folder holds no finished training.
     """
     config_path = out / "config.json"
-    weights_path = out / "checkpoints" / "quantized" / "best.weights.h5"
+    weights_path = checkpoint_path(out / "checkpoints", "quantized")
     if not config_path.exists() or not weights_path.exists():
         raise ConversionError(
             f"Expected the folder of a finished `hypertinypw train`, with "
@@ -139,10 +142,10 @@ def load_quantized(out: pathlib.Path) -> tuple[keras.Model, RunConfig]:
     except (ValueError, KeyError, TypeError) as error:
         raise ConversionError(
             f"Expected '{config_path}' as `hypertinypw train` wrote it. "
-            f"Received: {error}. Train again."
+            f"Received: {error!r}. Train again."
         ) from error
     model = quantize_model(build_model(config, shape))
-    model.load_weights(weights_path)
+    model.set_weights(Checkpoint.load(weights_path).best)
     return model, config
 
 
@@ -153,10 +156,11 @@ def _measure(
     test: Windows,
 ) -> dict[str, Any]:
     """Scores the file itself in TFLM, and counts its bytes."""
-    scores, arena_bytes = scoring.evaluate(content, validation, test)
-    sizes = footprint(content, arena_bytes=arena_bytes)
+    evaluation = scoring.evaluate(content, validation, test)
+    sizes = footprint(content, arena_bytes=evaluation.arena_bytes)
     result: dict[str, Any] = {
-        "test": scores.to_dict(),
+        "test": evaluation.scores.to_dict(),
+        "details": evaluation.details.to_dict(),
         "footprint": sizes.to_dict(),
         "seed": config.schedule.seed,
     }

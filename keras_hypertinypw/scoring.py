@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from types import ModuleType
 
 import numpy as np
@@ -9,7 +10,7 @@ from tqdm import tqdm
 
 from keras_hypertinypw.datasets import mitdb, synthetic
 from keras_hypertinypw.datasets.windows import Windows
-from keras_hypertinypw.evaluation import beats
+from keras_hypertinypw.evaluation import beat_details, beats
 from keras_hypertinypw.interpreter import Interpreter
 
 DATASETS: dict[str, ModuleType] = {"mitdb": mitdb, "synthetic": synthetic}
@@ -17,14 +18,23 @@ DATASETS: dict[str, ModuleType] = {"mitdb": mitdb, "synthetic": synthetic}
 _CHUNK = 512
 
 
-def evaluate(
-    content: bytes, validation: Windows, test: Windows
-) -> tuple[beats.BeatScores, int]:
-    """Scores a `.tflite` in TFLM; t* comes from the validation beats.
+@dataclasses.dataclass(frozen=True)
+class Evaluation:
+    """What running a file on a data set gave.
 
-    Returns:
-        The scores on `test`, and the arena that TFLM uses, in bytes.
+    Attributes:
+        scores: Scores on the test beats.
+        details: Distributions behind them, for reports.
+        arena_bytes: Arena that TFLM uses.
     """
+
+    scores: beats.BeatScores
+    details: beat_details.BeatDetails
+    arena_bytes: int
+
+
+def evaluate(content: bytes, validation: Windows, test: Windows) -> Evaluation:
+    """Scores a `.tflite` in TFLM; t* comes from the validation beats."""
     with Interpreter(content) as interpreter:
         threshold = beats.tune_v_threshold(
             validation.y, _predict(interpreter, validation.x, "validation")
@@ -32,7 +42,8 @@ def evaluate(
         logits = _predict(interpreter, test.x, "test")
         arena_bytes = interpreter.arena_used_bytes or 0
     scores = beats.score_beats(test.y, logits, test.groups, threshold=threshold)
-    return scores, arena_bytes
+    details = beat_details.describe_beats(test.y, logits, test.groups, scores)
+    return Evaluation(scores, details, arena_bytes)
 
 
 def _predict(interpreter: Interpreter, x: np.ndarray, name: str) -> np.ndarray:

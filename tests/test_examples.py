@@ -18,6 +18,10 @@ def read(name):
     return content, json.loads((EXAMPLES / f"{name}.json").read_text())
 
 
+def plain(value):
+    return json.loads(json.dumps(value))
+
+
 @pytest.fixture(scope="module")
 def data_dir():
     parent = os.environ.get("HYPERTINYPW_DATA", ROOT.parent / "shared/data")
@@ -47,6 +51,13 @@ def test_generated_file_is_bit_exact():
     assert record["verification"]["identical"]
 
 
+def test_only_generated_kernels_have_errors():
+    errors = read("generated")[1]["kernel_errors"]
+    assert len(errors) == 3
+    assert all(0 < error < 1 for error in errors.values())
+    assert read("stored")[1]["kernel_errors"] == {}
+
+
 def test_only_the_kernels_differ_between_the_two():
     records = [read(name)[1] for name in NAMES]
     configs = [record["config"] for record in records]
@@ -62,6 +73,7 @@ def test_scores_come_from_the_real_test_patients(name, data_dir):
     content, record = read(name)
     validation = mitdb.load("validation", data_dir=data_dir)
     test = mitdb.load("test", data_dir=data_dir)
-    scores, _ = scoring.evaluate(content, validation, test)
-    assert json.loads(json.dumps(scores.to_dict())) == record["test"]
+    found = scoring.evaluate(content, validation, test)
+    assert plain(found.scores.to_dict()) == record["test"]
+    assert plain(found.details.to_dict()) == record["details"]
     assert record["test"]["num_beats"] == len(test.y) > 49_000

@@ -4,6 +4,8 @@ from keras_hypertinypw.evaluation.bootstrap import (
     ConfidenceInterval,
     bootstrap_ci,
     bootstrap_difference,
+    bootstrap_values,
+    percentile_interval,
 )
 from keras_hypertinypw.evaluation.metrics import (
     CountMetric,
@@ -30,12 +32,14 @@ __all__ = [
     "binary_f1",
     "bootstrap_ci",
     "bootstrap_difference",
+    "bootstrap_values",
     "class_f1",
     "class_positive_predictivity",
     "class_sensitivity",
     "confusion_counts",
     "macro_f1",
     "merge_classes",
+    "percentile_interval",
     "positive_predictivity",
     "sensitivity",
     "specificity",

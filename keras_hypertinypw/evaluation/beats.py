@@ -109,6 +109,28 @@ def tune_v_threshold(y_true: np.ndarray, logits: np.ndarray) -> float:
     )
 
 
+def decisions(
+    y_true: np.ndarray, logits: np.ndarray, *, threshold: float
+) -> dict[str, tuple[CountMetric, np.ndarray, np.ndarray]]:
+    """Returns each metric of the protocol with the classes that it compares.
+
+    Args:
+        y_true: Classes, `(num_beats,)`.
+        logits: Logits, `(num_beats, 4)`.
+        threshold: t*, for V versus rest.
+
+    Returns:
+        `{name: (metric, true classes, decided classes)}`.
+    """
+    y_pred = logits.argmax(axis=1)
+    is_v = (y_true == V_CLASS).astype(int)
+    decided_v = (v_probability(logits) >= threshold).astype(int)
+    return {
+        **{name: (m, y_true, y_pred) for name, m in _MULTICLASS.items()},
+        **{name: (m, is_v, decided_v) for name, m in _BINARY.items()},
+    }
+
+
 def score_beats(
     y_true: np.ndarray,
     logits: np.ndarray,
@@ -136,15 +158,10 @@ def score_beats(
             f"Expected `logits` of shape {(len(y_true), len(CLASSES))}, one "
             f"for each of {CLASSES}. Received: shape={logits.shape}."
         )
-    y_pred = logits.argmax(axis=1)
-    is_v = (y_true == V_CLASS).astype(int)
-    predicted_v = (v_probability(logits) >= threshold).astype(int)
-    decisions: list[tuple[str, CountMetric, np.ndarray, np.ndarray]] = [
-        *((name, m, y_true, y_pred) for name, m in _MULTICLASS.items()),
-        *((name, m, is_v, predicted_v) for name, m in _BINARY.items()),
-    ]
     metrics = {}
-    for name, metric, truth, decision in decisions:
+    for name, (metric, truth, decision) in decisions(
+        y_true, logits, threshold=threshold
+    ).items():
         interval = bootstrap_ci(
             metric,
             truth,
@@ -158,6 +175,7 @@ def score_beats(
             "low": float(interval.low),
             "high": float(interval.high),
         }
+    y_pred = logits.argmax(axis=1)
     counts = confusion_counts(y_true, y_pred, num_classes=len(CLASSES))
     return BeatScores(
         metrics=metrics,

@@ -57,8 +57,44 @@ def bootstrap_ci(
         ValueError: If shapes differ, there is only one group, an option is
             out of range, or `metric` is not finite on a resample.
     """
-    values = _resampled(metric, y_true, [y_score], groups, rng, n_resamples)
-    return _interval(values[0], confidence_level)
+    values = bootstrap_values(
+        metric,
+        y_true,
+        y_score,
+        groups=groups,
+        rng=rng,
+        n_resamples=n_resamples,
+    )
+    return percentile_interval(values, confidence_level)
+
+
+def bootstrap_values(
+    metric: Metric,
+    y_true: np.ndarray,
+    y_score: np.ndarray,
+    *,
+    groups: np.ndarray,
+    rng: np.random.Generator,
+    n_resamples: int = 2000,
+) -> np.ndarray:
+    """The resampled values whose quantiles `bootstrap_ci` returns.
+
+    Args:
+        metric: As for `bootstrap_ci`.
+        y_true: True classes, shape `(num_windows,)`.
+        y_score: What `metric` takes, shape `(num_windows, ...)`.
+        groups: Group of each window, shape `(num_windows,)`.
+        rng: Draws the resamples.
+        n_resamples: Number of resamples.
+
+    Returns:
+        float64 array of shape `(n_resamples,)`, in the order of drawing: its
+        first values are those of fewer resamples.
+
+    Raises:
+        ValueError: As `bootstrap_ci`.
+    """
+    return _resampled(metric, y_true, [y_score], groups, rng, n_resamples)[0]
 
 
 def bootstrap_difference(
@@ -93,7 +129,29 @@ def bootstrap_difference(
     a, b = _resampled(
         metric, y_true, [y_score_a, y_score_b], groups, rng, n_resamples
     )
-    return _interval(a - b, confidence_level)
+    return percentile_interval(a - b, confidence_level)
+
+
+def percentile_interval(
+    values: np.ndarray, confidence_level: float = 0.95
+) -> ConfidenceInterval:
+    """The interval between two quantiles of resampled values.
+
+    Args:
+        values: Array of shape `(n_resamples,)`.
+        confidence_level: Probability that the interval covers, in `(0, 1)`.
+
+    Raises:
+        ValueError: If `confidence_level` is out of range.
+    """
+    if not 0 < confidence_level < 1:
+        raise ValueError(
+            "Expected `confidence_level` between 0 and 1. "
+            f"Received: confidence_level={confidence_level}."
+        )
+    tail = (1 - confidence_level) / 2
+    low, high = np.quantile(values, [tail, 1 - tail])
+    return ConfidenceInterval(float(low), float(high))
 
 
 def _resampled(
@@ -176,16 +234,3 @@ def _from_windows(
         index = np.concatenate([members[g] for g in groups])
         values[i] = metric(y_true[index], y_score[index])
     return values
-
-
-def _interval(
-    values: np.ndarray, confidence_level: float
-) -> ConfidenceInterval:
-    if not 0 < confidence_level < 1:
-        raise ValueError(
-            "Expected `confidence_level` between 0 and 1. "
-            f"Received: confidence_level={confidence_level}."
-        )
-    tail = (1 - confidence_level) / 2
-    low, high = np.quantile(values, [tail, 1 - tail])
-    return ConfidenceInterval(float(low), float(high))

@@ -65,6 +65,34 @@ def test_both_ways_equal_the_definition_exactly(metric):
     assert expected.low < expected.high
 
 
+def test_the_interval_lies_between_quantiles_of_the_values():
+    y_true, y_pred, groups = make_data()
+    options = {"groups": groups, "n_resamples": 200}
+    values = evaluation.bootstrap_values(
+        MACRO_F1, y_true, y_pred, rng=np.random.default_rng(5), **options
+    )
+    assert values.shape == (200,)
+    assert evaluation.percentile_interval(values) == evaluation.bootstrap_ci(
+        MACRO_F1, y_true, y_pred, rng=np.random.default_rng(5), **options
+    )
+
+
+def test_the_first_values_are_those_of_fewer_resamples():
+    y_true, y_pred, groups = make_data()
+    few, many = (
+        evaluation.bootstrap_values(
+            MACRO_F1,
+            y_true,
+            y_pred,
+            groups=groups,
+            rng=np.random.default_rng(5),
+            n_resamples=count,
+        )
+        for count in (30, 70)
+    )
+    np.testing.assert_array_equal(few, many[:30])
+
+
 def test_difference_is_paired():
     y_true, y_pred, groups = make_data()
     interval = evaluation.bootstrap_difference(
