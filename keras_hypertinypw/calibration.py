@@ -28,9 +28,11 @@ def calibrate(model: keras.Model, inputs: Any) -> None:
         inputs: Array, or list of arrays, of shape `(num_inputs, ...)`.
 
     Raises:
-        ValueError: If there are no inputs, or some are not finite numbers.
+        ValueError: If there are no inputs, some are not finite numbers, or
+            their shape is not the model's.
     """
     inputs = tf.nest.map_structure(_require_usable, inputs)
+    _require_shapes(model, inputs)
 
     @tf.function(autograph=False)
     def step():
@@ -76,6 +78,25 @@ def _ranges(layer: keras.layers.Layer) -> list[tf.Variable]:
         if weight.name.endswith(("_min:0", "_max:0"))
         and "kernel" not in weight.name.split("/")[-1]
     ]
+
+
+def _require_shapes(model: keras.Model, inputs: Any) -> None:
+    if isinstance(inputs, dict):
+        return  # Keras itself finds them by name.
+    arrays = tf.nest.flatten(inputs)
+    if len(arrays) != len(model.inputs):
+        raise ValueError(
+            "Expected `calibration_data` with an array for each of "
+            f"{len(model.inputs)} inputs. Received: {len(arrays)}."
+        )
+    for tensor, array in zip(model.inputs, arrays, strict=True):
+        if not tensor.shape.is_compatible_with(array.shape):
+            expected = ", ".join(map(str, tensor.shape[1:]))
+            raise ValueError(
+                "Expected `calibration_data` of shape (num_inputs, "
+                f"{expected}). Received: shape={array.shape}. Pass what the "
+                "model takes in training."
+            )
 
 
 def _require_usable(inputs: Any) -> np.ndarray:

@@ -1,29 +1,30 @@
 """The command `hypertinypw`.
 
-Exit status: 0 ok, 1 the result is negative, 2 bad usage or input.
+Exit status: 0 ok, 1 the result is negative, 2 bad usage or input, or, as
+shells count, 128 and the number of the signal that ended it.
 """
 
 from __future__ import annotations
 
 import argparse
-import dataclasses
 import json
 import os
-import pathlib
 import shlex
+import signal
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from absl.flags import argparse_flags
 
-from keras_hypertinypw.files import write_atomically
-from keras_hypertinypw.progress import stage
-from keras_hypertinypw.run_config import RunConfig, Schedule
+from keras_hypertinypw import commands, interruption
+from keras_hypertinypw.run_config import RunConfig
 from keras_hypertinypw.spec import RESIDENCIES, SYNTHESES
 
-EXIT_OK, EXIT_NEGATIVE, EXIT_USAGE = 0, 1, 2
-EXIT_INTERRUPTED = 130  # As shells count SIGINT.
+EXIT_USAGE, EXIT_SIGNAL = 2, 128
+
+# Exceptions whose text is for the user; any other is a bug, with its trace.
+_EXPLAINED = (ValueError, TypeError, OSError, RuntimeError)
 
 
 class _HelpFormatter(argparse.ArgumentDefaultsHelpFormatter):
@@ -43,23 +44,32 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = build_parser()
     options = parser.parse_args(arguments)
     options.command_line = shlex.join(["hypertinypw", *arguments])
-    command: Callable[[argparse.Namespace], tuple[int, str, dict]]
-    command = options.function
-    try:
-        status, text, record = command(options)
-    except (ValueError, TypeError, OSError, RuntimeError) as error:
-        sys.stderr.write(f"hypertinypw {options.name}: {error}\n")
-        return EXIT_USAGE
-    except KeyboardInterrupt:
-        sys.stderr.write(
-            f"\nhypertinypw {options.name}: interrupted. A training continues "
-            "when the same command is given again.\n"
-        )
-        return EXIT_INTERRUPTED
+    command: commands.Command = options.function
+    with interruption.noted() as signals:
+        try:
+            status, text, record = command(options)
+        except KeyboardInterrupt:
+            return _interrupted(options, signals)
+        except Exception as error:
+            # An interruption may come out of C++ as any of them.
+            if signals:
+                return _interrupted(options, signals)
+            if not isinstance(error, _EXPLAINED):
+                raise
+            sys.stderr.write(f"hypertinypw {options.name}: {error}\n")
+            return EXIT_USAGE
     # With --json stdout holds one object and nothing else.
     output = json.dumps(record) if options.json else text
     sys.stdout.write(output + "\n")
     return status
+
+
+def _interrupted(options: argparse.Namespace, signals: Sequence[int]) -> int:
+    way_out = "Give the same command again to start over."
+    if options.function in (commands.train, commands.demo):
+        way_out = "It continues when the same command is given again."
+    sys.stderr.write(f"\nhypertinypw {options.name}: interrupted. {way_out}\n")
+    return EXIT_SIGNAL + (signals[0] if signals else signal.SIGINT)
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -71,29 +81,36 @@ def build_parser() -> argparse.ArgumentParser:
         epilog="Start with `hypertinypw demo`; it needs no data. Exit "
         "status: 0 ok, 1 negative result, 2 bad usage or input.",
     )
-    commands = parser.add_subparsers(
+    subparsers = parser.add_subparsers(
         title="commands", metavar="COMMAND", required=True
     )
-    _add_train(commands)
-    _add_demo(commands)
-    _add_convert(commands)
-    _add_evaluate(commands)
-    for name, function, text in (
-        ("footprint", footprint_command, "Count every byte of a .tflite file."),
-        (
-            "verify",
-            verify_command,
-            "Run a generated .tflite in TFLM and its materialized twin in "
-            "LiteRT, and compare every output value and kernel.",
-        ),
-    ):
-        _add_command(commands, name, function, text).add_argument(
-            "model", metavar="MODEL", help="a .tflite file"
-        )
+    _add_train(subparsers)
+    _add_demo(subparsers)
+    _add_convert(subparsers)
+    _add_evaluate(subparsers)
+    footprint = _add_command(
+        subparsers,
+        "footprint",
+        commands.footprint,
+        "Count every byte of a .tflite file.",
+    )
+    footprint.add_argument("model", metavar="MODEL", help="a .tflite file")
+    footprint.add_argument(
+        "--report",
+        metavar="FILE.html",
+        help="also write it as one HTML page with plots",
+    )
+    _add_command(
+        subparsers,
+        "verify",
+        commands.verify,
+        "Run a generated .tflite in TFLM and its materialized twin in LiteRT, "
+        "and compare every output value and kernel.",
+    ).add_argument("model", metavar="MODEL", help="a .tflite file")
     materialize = _add_command(
-        commands,
+        subparsers,
         "materialize",
-        materialize_command,
+        commands.materialize,
         "Fold every GeneratePW op into a constant, for desktop tools.",
     )
     materialize.add_argument("model", metavar="MODEL", help="a .tflite file")
@@ -102,12 +119,12 @@ def build_parser() -> argparse.ArgumentParser:
 
 
 def _add_command(
-    commands: Any,
+    subparsers: Any,
     name: str,
-    function: Callable[[argparse.Namespace], tuple[int, str, dict]],
+    function: commands.Command,
     text: str,
 ) -> argparse.ArgumentParser:
-    parser = commands.add_parser(
+    parser = subparsers.add_parser(
         name,
         help=text,
         description=text,
@@ -128,12 +145,12 @@ def _add_out(parser: Any, default: str | None, text: str) -> None:
     )
 
 
-def _add_train(commands: Any) -> None:
+def _add_train(subparsers: Any) -> None:
     config = RunConfig()
     parser = _add_command(
-        commands,
+        subparsers,
         "train",
-        train_command,
+        commands.train,
         "Train on ECG beats, convert, verify, evaluate on the test patients. "
         "An interrupted run continues when the same command is given again.",
     )
@@ -171,21 +188,21 @@ def _add_train(commands: Any) -> None:
     )
 
 
-def _add_demo(commands: Any) -> None:
+def _add_demo(subparsers: Any) -> None:
     parser = _add_command(
-        commands,
+        subparsers,
         "demo",
-        demo_command,
+        commands.demo,
         "The whole way on a synthetic ECG, in a few minutes and without data.",
     )
     _add_out(parser, "build/demo", "folder of results and checkpoints")
 
 
-def _add_convert(commands: Any) -> None:
+def _add_convert(subparsers: Any) -> None:
     parser = _add_command(
-        commands,
+        subparsers,
         "convert",
-        convert_command,
+        commands.convert,
         "Convert a trained model to a .tflite with GeneratePW.",
     )
     parser.add_argument(
@@ -213,11 +230,11 @@ def _add_convert(commands: Any) -> None:
     )
 
 
-def _add_evaluate(commands: Any) -> None:
+def _add_evaluate(subparsers: Any) -> None:
     parser = _add_command(
-        commands,
+        subparsers,
         "evaluate",
-        evaluate_command,
+        commands.evaluate,
         "Score a .tflite in TFLM on the test patients; t* is tuned on the "
         "validation patients.",
     )
@@ -246,133 +263,3 @@ def _add_data(parser: Any) -> None:
 def _add_numbers(parser: Any, **numbers: tuple[int, str]) -> None:
     for name, (default, text) in numbers.items():
         parser.add_argument(f"--{name}", type=int, default=default, help=text)
-
-
-def train_command(options: argparse.Namespace) -> tuple[int, str, dict]:
-    """Implements `hypertinypw train`."""
-    config = RunConfig(
-        dataset=options.dataset,
-        stored=options.stored,
-        width=options.width,
-        hidden_units=tuple(options.hidden_units),
-        code_dim=options.code_dim,
-        code_bits=options.code_bits,
-        block_size=options.block_size,
-        use_skip=options.use_skip,
-        schedule=Schedule(
-            float_epochs=options.float_epochs,
-            quantized_epochs=options.quantized_epochs,
-            seed=options.seed,
-        ),
-    )
-    return _run(config, options)
-
-
-def demo_command(options: argparse.Namespace) -> tuple[int, str, dict]:
-    """Implements `hypertinypw demo`."""
-    schedule = Schedule(float_epochs=8, quantized_epochs=4, batch_size=32)
-    config = RunConfig(width=32, schedule=schedule)
-    options.data_dir, options.download = None, False
-    return _run(config, options)
-
-
-def _run(config: Any, options: argparse.Namespace) -> tuple[int, str, dict]:
-    with stage("Starting TensorFlow"):
-        from keras_hypertinypw import reporting, runs
-
-    out = pathlib.Path(options.out)
-    result = runs.run(
-        config,
-        out,
-        data_dir=options.data_dir,
-        download=options.download,
-        command=options.command_line,
-    )
-    reporting.write_picture(out / "result.png", result)
-    identical = result.get("verification", {}).get("identical", True)
-    status = EXIT_OK if identical else EXIT_NEGATIVE
-    return status, reporting.summary(result, out), result
-
-
-def convert_command(options: argparse.Namespace) -> tuple[int, str, dict]:
-    """Implements `hypertinypw convert`."""
-    with stage("Starting TensorFlow"):
-        from keras_hypertinypw import conversion_input, runs
-
-    path = pathlib.Path(options.model)
-    stored = False
-    with stage("Loading"):
-        if path.is_dir():
-            model, config = runs.load_quantized(path)
-            stored = config.stored
-        else:
-            model = conversion_input.load_and_quantize(
-                path, options.calibration_data
-            )
-    with stage("Converting"):
-        content = runs.to_tflite(
-            model,
-            stored=stored,
-            residency=options.residency,
-            synthesis=options.synthesis,
-        )
-    write_atomically(pathlib.Path(options.out), content)
-    return _written(options.out, content)
-
-
-def evaluate_command(options: argparse.Namespace) -> tuple[int, str, dict]:
-    """Implements `hypertinypw evaluate`."""
-    from keras_hypertinypw import scoring
-
-    content = _read(options.model)
-    dataset = scoring.DATASETS[options.dataset]
-    validation, test = (
-        dataset.load(
-            split, data_dir=options.data_dir, download=options.download
-        )
-        for split in ("validation", "test")
-    )
-    scores, arena_bytes = scoring.evaluate(content, validation, test)
-    record = {**scores.to_dict(), "arena_bytes": arena_bytes}
-    return EXIT_OK, str(scores), record
-
-
-def footprint_command(options: argparse.Namespace) -> tuple[int, str, dict]:
-    """Implements `hypertinypw footprint`."""
-    from keras_hypertinypw.footprint import footprint
-    from keras_hypertinypw.interpreter import Interpreter
-
-    content = _read(options.model)
-    sizes = footprint(content)  # Bad files fail here, before TFLM starts.
-    with Interpreter(content) as interpreter:
-        sizes = dataclasses.replace(
-            sizes, arena_bytes=interpreter.arena_used_bytes
-        )
-    return EXIT_OK, str(sizes), sizes.to_dict()
-
-
-def verify_command(options: argparse.Namespace) -> tuple[int, str, dict]:
-    """Implements `hypertinypw verify`."""
-    from keras_hypertinypw.verification import verify
-
-    result = verify(_read(options.model))
-    status = EXIT_OK if result.identical else EXIT_NEGATIVE
-    return status, str(result), dataclasses.asdict(result)
-
-
-def materialize_command(options: argparse.Namespace) -> tuple[int, str, dict]:
-    """Implements `hypertinypw materialize`."""
-    from keras_hypertinypw.materialize import materialize
-
-    content = materialize(_read(options.model))
-    write_atomically(pathlib.Path(options.out), content)
-    return _written(options.out, content)
-
-
-def _read(path: str) -> bytes:
-    return pathlib.Path(path).read_bytes()
-
-
-def _written(path: str, content: bytes) -> tuple[int, str, dict]:
-    text = f"Wrote {path}, {len(content):,} B."
-    return EXIT_OK, text, {"path": path, "num_bytes": len(content)}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pathlib
+import zipfile
 
 import numpy as np
 import tf_keras as keras
@@ -27,7 +28,8 @@ def load_and_quantize(
     if path.suffix != ".keras" or not path.is_file():
         raise ConversionError(
             "Expected the folder of a finished `hypertinypw train`, or a "
-            f"float .keras file. Received: '{path}'."
+            f"float .keras file. Received: '{path}'. A .tflite file cannot be "
+            "converted again."
         )
     if calibration_path is None:
         raise ConversionError(
@@ -35,17 +37,30 @@ def load_and_quantize(
             "ranges of activations. Received: none. Save some hundred inputs "
             "with numpy.save and name the file."
         )
-    inputs = np.load(calibration_path, allow_pickle=False)
-    if not isinstance(inputs, np.ndarray):
-        raise ConversionError(
-            "Expected --calibration_data as a .npy file of one array. "
-            f"Received: '{calibration_path}'. Write it with numpy.save."
-        )
+    inputs = _load_array(calibration_path)
     model = load_model(path)
     expected = tuple(model.inputs[0].shape[1:])
     if inputs.shape[1:] != expected:
         raise ConversionError(
             f"Expected calibration inputs of shape (num_inputs, "
-            f"{', '.join(map(str, expected))}). Received: {inputs.shape}."
+            f"{', '.join(map(str, expected))}). Received: {inputs.shape}. "
+            "Save what the model takes in training."
         )
     return quantize_model(model, calibration_data=inputs)
+
+
+def _load_array(path: str) -> np.ndarray:
+    try:
+        array = np.load(path, allow_pickle=False)
+    except OSError as error:
+        received = f"'{path}': {error.strerror or error}"
+    except (ValueError, EOFError, zipfile.BadZipFile):
+        received = f"'{path}' of another kind, or damaged"
+    else:
+        if isinstance(array, np.ndarray):
+            return array
+        received = f"'{path}' of several arrays"
+    raise ConversionError(
+        "Expected --calibration_data as a .npy file of one array. Received: "
+        f"{received}. Write it with numpy.save."
+    )

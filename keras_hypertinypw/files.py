@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import pathlib
-import tempfile
+
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 def write_atomically(path: pathlib.Path, content: bytes) -> None:
@@ -13,15 +15,33 @@ def write_atomically(path: pathlib.Path, content: bytes) -> None:
     Args:
         path: Destination; its folder is created.
         content: What the file will hold.
+
+    Raises:
+        OSError: If it cannot be written; what was there before stays.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=path.name)
     try:
-        with os.fdopen(handle, "wb") as file:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        _replace(path, content)
+    except OSError as error:
+        way_out = "Check the path and its permissions"
+        if error.errno in _FULL:
+            way_out = "Free some space there"
+        raise OSError(
+            f"Expected to write '{path}', {len(content):,} B. Received: "
+            f"{error.strerror}. {way_out}, or choose another place, and give "
+            "the same command again."
+        ) from error
+
+
+def _replace(path: pathlib.Path, content: bytes) -> None:
+    # Hidden, and of this process alone: others may write the same file.
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        with open(temporary, "wb") as file:
             file.write(content)
-        # mkstemp makes private files; results are ordinary ones.
-        os.chmod(temporary, 0o644)
+            file.flush()
+            # Else the name may survive a power failure, and not the content.
+            os.fsync(file.fileno())
         os.replace(temporary, path)
-    except BaseException:
-        os.unlink(temporary)
-        raise
+    finally:
+        temporary.unlink(missing_ok=True)

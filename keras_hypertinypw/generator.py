@@ -282,10 +282,18 @@ def resolve_generator(config: Any) -> BaseGenerator:
     if not _SCOPES.stack:
         return created
     shared = _SCOPES.stack[-1].setdefault(created.name, created)
-    if shared.get_config() != created.get_config():
+    new, old = created.get_config(), shared.get_config()
+    if new != old:
+        other = {
+            key for key in new.keys() | old if new.get(key) != old.get(key)
+        }
+        differences = ", ".join(
+            f"{key}={new.get(key)!r} after {old.get(key)!r}"
+            for key in sorted(other)
+        )
         raise ValueError(
             f"Expected one configuration of generator '{created.name}' in a "
-            f"`generator_scope`. Received: {created.get_config()} after "
-            f"{shared.get_config()}. Give the generators different names."
+            f"`generator_scope`. Received: {differences}. Give the generators "
+            "different names."
         )
     return shared

@@ -10,7 +10,10 @@ from ai_edge_litert import schema_py_generated as schema
 
 from keras_hypertinypw import checks, flatbuffer
 from keras_hypertinypw.errors import ConversionError
-from keras_hypertinypw.op_insertion import GENERATE_PW_OP
+from keras_hypertinypw.op_insertion import (
+    GENERATE_PW_OP,
+    check_only_source,
+)
 from keras_hypertinypw.runtimes import Backend, LiteRtBackend, TflmBackend
 
 Runtime = Literal["tflm", "litert"]
@@ -117,7 +120,7 @@ class Interpreter:
             raise ValueError(
                 f"Expected `x` of shape (num_samples, "
                 f"{', '.join(map(str, sample_shape))}). Received: "
-                f"shape={x.shape}."
+                f"shape={x.shape}. One sample is a batch as `x[None]`."
             )
         is_float = np.issubdtype(x.dtype, np.floating)
         if is_float and not np.isfinite(x).all():
@@ -128,7 +131,7 @@ class Interpreter:
         if not is_float and x.dtype != self._input.dtype:
             raise ValueError(
                 f"Expected `x` as float32, or as {self._input.dtype} to pass "
-                f"through. Received: dtype={x.dtype}."
+                f"through. Received: dtype={x.dtype}. Use `x.astype`."
             )
         inputs = self._input.quantize(x) if is_float else x
         outputs = self._backend.run(
@@ -267,6 +270,8 @@ def _read_generated(model: schema.ModelT) -> list[_Generated]:
                     f"Expected {GENERATE_PW_OP} with one output. Received: "
                     f"{len(operator.outputs)}."
                 )
+            # What the op itself cannot see, such as a variable tensor.
+            check_only_source(model, graph, operator)
             tensor = graph.tensors[operator.outputs[0]]
             name = flatbuffer.tensor_name(tensor)
             # Slimmed files have no names.

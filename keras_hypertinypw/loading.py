@@ -28,9 +28,11 @@ def load_model(path: str | os.PathLike[str]) -> keras.Model:
     try:
         with generator_scope():
             return keras.models.load_model(path)
-    except (TypeError, ValueError, KeyError) as error:
+    except (OSError, TypeError, ValueError, KeyError) as error:
+        reason = str(error).partition(" Full object config")[0].rstrip(".")
         raise ConversionError(
             f"Expected '{os.fspath(path)}' as a .keras file of tf_keras (Keras "
-            f"2). Received: a file that tf_keras cannot load: {error} A model "
-            "of Keras 3 has to be built again with `import tf_keras as keras`."
+            f"2). Received: a file that tf_keras cannot load: {reason}. A "
+            "model of Keras 3 has to be built again with `import tf_keras as "
+            "keras`."
         ) from error

@@ -43,11 +43,13 @@ class TflmBackend(Backend):
         try:
             self._process = tflm_process.start(model_content, arena_size)
         except tflm_process.ArenaTooSmallError as error:
+            if arena_size is None:
+                raise
+            needed = tflm_process.smallest_arena(model_content, arena_size)
             raise ConversionError(
-                "Expected an `arena_size` that holds the model's tensors. "
-                f"Received: arena_size={arena_size}. Leave it out and read "
-                "`arena_used_bytes`; while it allocates, TFLM needs some "
-                f"hundred bytes more.\n{error}"
+                f"Expected `arena_size` of at least {needed} bytes, the least "
+                "that TFLM loads this model in on this machine. Received: "
+                f"arena_size={arena_size}. Pass that, or leave it out."
             ) from error
 
     def run(self, x: np.ndarray, output_dtype: np.dtype) -> np.ndarray:
@@ -100,7 +102,8 @@ class LiteRtBackend(Backend):
             self._interpreter.allocate_tensors()
         except (RuntimeError, ValueError) as error:
             raise ConversionError(
-                f"LiteRT refuses the model: {error}\nIf it holds "
+                "Expected a model that LiteRT runs. Received: "
+                f"{str(error).splitlines()[0].rstrip('.')}. If it holds "
                 f"{GENERATE_PW_OP}, pass it through `materialize` first."
             ) from error
         self._input = self._interpreter.get_input_details()[0]["index"]

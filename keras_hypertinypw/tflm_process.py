@@ -61,11 +61,37 @@ def start(model_content: bytes, arena_size: int | None) -> TflmProcess:
     return TflmProcess(model_content, _ARENA_SIZES[-1])
 
 
+def smallest_arena(model_content: bytes, too_small: int) -> int:
+    """Finds the smallest arena that a model loads in, in bytes.
+
+    Args:
+        model_content: Bytes of a `.tflite` file.
+        too_small: A size that it does not load in.
+
+    Raises:
+        ConversionError: If no arena is large enough.
+    """
+    process = start(model_content, None)
+    try:
+        request = {
+            "command": "smallest_arena",
+            "low": too_small,
+            "high": process.arena_size,
+        }
+        answer, _ = process.request(request, model_content)
+    finally:
+        process.close()
+    return answer["num_bytes"]
+
+
 class TflmProcess:
     """A child process with one model in the official TFLM interpreter.
 
     Args:
         model_content: Bytes of a `.tflite` file.
+        arena_size: Bytes of the tensor arena.
+
+    Attributes:
         arena_size: Bytes of the tensor arena.
 
     Raises:
@@ -75,6 +101,7 @@ class TflmProcess:
 
     def __init__(self, model_content: bytes, arena_size: int) -> None:
         library = native.compiled_library()
+        self.arena_size = arena_size
         self._output: IO[bytes] = tempfile.TemporaryFile()
         self._process = subprocess.Popen(
             [sys.executable, str(WORKER)],
@@ -82,6 +109,8 @@ class TflmProcess:
             stdout=subprocess.PIPE,
             stderr=self._output,
             bufsize=0,
+            # Ctrl-C interrupts the parent, which then ends the child.
+            start_new_session=True,
         )
         self._close = weakref.finalize(self, _end, self._process, self._output)
         request = {
@@ -91,10 +120,8 @@ class TflmProcess:
         }
         try:
             self.request(request, model_content)
-        except ConversionError as error:
+        except ConversionError:
             self.close()
-            if _ARENA_TOO_SMALL.search(str(error)):
-                raise ArenaTooSmallError(str(error)) from None
             raise
 
     def close(self) -> None:
@@ -113,7 +140,8 @@ class TflmProcess:
         """
         if not self._close.alive:
             raise RuntimeError(
-                "The interpreter is closed. Create a new `Interpreter`."
+                "Expected an open interpreter. Received: one that is closed. "
+                "Create a new `Interpreter`."
             )
         text = json.dumps(header).encode()
         frame = _FRAME.pack(len(text), len(payload)) + text + payload
@@ -129,7 +157,11 @@ class TflmProcess:
             self.close()
             raise
         if answer["status"] == "error":
-            raise ConversionError(f"TFLM: {answer['message']}")
+            raise _error_of(answer.get("details", ""))(
+                f"Expected a model that TFLM runs. Received: "
+                f"{answer['message'].strip().rstrip('.')}. Convert the model "
+                "again; if that does not help, report it with the model."
+            )
         return answer, data
 
     def _receive(self) -> tuple[dict[str, Any], bytes]:
@@ -146,10 +178,19 @@ class TflmProcess:
         printed = _tail(self._output)
         self.close()
         how = signal.Signals(-code).name if code < 0 else f"exit code {code}"
-        return ConversionError(
-            f"The TFLM interpreter died ({how}) at '{command}'. It printed:\n"
-            f"{printed or '(nothing)'}"
+        return _error_of(printed)(
+            f"Expected a model that TFLM runs. Received: its process died "
+            f"({how}) at '{command}' and printed: {printed or 'nothing'}. "
+            "Create a new `Interpreter`; if it dies again, report it with the "
+            "model."
         )
+
+
+def _error_of(printed: str) -> type[ConversionError]:
+    # TFLM crashes in the smallest arenas, after it said why.
+    if _ARENA_TOO_SMALL.search(printed):
+        return ArenaTooSmallError
+    return ConversionError
 
 
 def _end(process: subprocess.Popen, output: IO[bytes]) -> None:
@@ -166,7 +207,7 @@ def _tail(output: IO[bytes]) -> str:
     size = os.fstat(output.fileno()).st_size
     start = max(0, size - _SHOWN_OUTPUT)
     printed = os.pread(output.fileno(), size - start, start)
-    return printed.decode("utf-8", "replace").strip()
+    return " ".join(printed.decode("utf-8", "replace").split())
 
 
 def _wait(stream: int, write: bool, deadline: float) -> None:
@@ -175,7 +216,9 @@ def _wait(stream: int, write: bool, deadline: float) -> None:
     poll.register(stream, select.POLLOUT if write else select.POLLIN)
     if not poll.poll(left * 1000):
         raise TimeoutError(
-            f"The TFLM interpreter said nothing for {SILENCE_SECONDS:g} s."
+            "Expected an answer of the TFLM interpreter. Received: nothing "
+            f"for {SILENCE_SECONDS:g} s. Create a new `Interpreter`; if it "
+            "hangs again, the model is too large for this machine."
         )
 
 

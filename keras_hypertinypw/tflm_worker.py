@@ -6,7 +6,8 @@ would import TensorFlow.
 
 A message is a header, `_FRAME`, a JSON object, then raw bytes. Requests are
 `{"command": name, ...}`; every answer has a `"status"`: "ok", "error" with a
-`"message"`, or "busy", after which another answer follows.
+`"message"` (and, where the wheel printed, `"details"`), or "busy", after which
+another answer follows.
 """
 
 from __future__ import annotations
@@ -104,9 +105,25 @@ class Worker:
         except (RuntimeError, ValueError) as error:
             printed = self._printed_since(offset)
             reason = self._ops.HypertinypwLastError().decode()
-            message = "\n".join(filter(None, (reason, str(error), printed)))
-            return {"status": "error", "message": message}, b""
+            details = f"{error} {' '.join(printed.split())}"
+            answer = {"status": "error", "message": reason or details}
+            return {**answer, "details": details}, b""
         return {"status": "ok"}, b""
+
+    def smallest_arena(
+        self, request: dict[str, Any], model_content: bytes
+    ) -> Answer:
+        """Bisects between a size that is too small and one that is not."""
+        low, high = request["low"], request["high"]
+        while high - low > 1:
+            self._busy()
+            middle = (low + high) // 2
+            answer, _ = self.load({"arena_size": middle}, model_content)
+            if answer["status"] == "ok":
+                high = middle
+            else:
+                low = middle
+        return {"status": "ok", "num_bytes": high}, b""
 
     def predict(self, request: dict[str, Any], payload: bytes) -> Answer:
         """Runs the inputs one after the other."""

@@ -10,9 +10,12 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+import tensorflow as tf
 import tf_keras as keras
 from tqdm import tqdm
 
+from keras_hypertinypw.batches import Batches, class_weights
+from keras_hypertinypw.checkpoint import Checkpoint
 from keras_hypertinypw.datasets.windows import Windows
 from keras_hypertinypw.evaluation import metrics
 from keras_hypertinypw.files import write_atomically
@@ -57,33 +60,28 @@ def train(
 
     Raises:
         ValueError: If the checkpoints there are of another model, schedule
-            or data.
+            or data, or damaged.
+        OSError: If a checkpoint cannot be written.
+        RuntimeError: If TensorFlow fails.
     """
-    checkpoint_dir.mkdir(parents=True, exist_ok=True)
     keras.utils.set_random_seed(schedule.seed)
     model = build()
     data = (train_windows, validation_windows)
     _claim_folder(checkpoint_dir, model, data, schedule)
-    history = {}
-    history["float"] = _fit(
-        model, data, schedule, "float", checkpoint_dir / "float"
-    )
+    history = {"float": _fit(model, data, schedule, "float", checkpoint_dir)}
     sample = np.random.default_rng(schedule.seed).permutation(
         len(train_windows.y)
     )[:CALIBRATION_WINDOWS]
     quantized = quantize_model(model, calibration_data=train_windows.x[sample])
     history["quantized"] = _fit(
-        quantized, data, schedule, "quantized", checkpoint_dir / "quantized"
+        quantized, data, schedule, "quantized", checkpoint_dir
     )
     return Trained(quantized, history)
 
 
-def class_weights(y: np.ndarray, num_classes: int) -> dict[int, float]:
-    """Returns `1 / sqrt(frequency)` per class, of mean 1 over the windows."""
-    counts = np.maximum(np.bincount(y, minlength=num_classes), 1)
-    weights = 1 / np.sqrt(counts)
-    weights *= counts.sum() / (weights * counts).sum()
-    return dict(enumerate(weights.tolist()))
+def checkpoint_path(checkpoint_dir: pathlib.Path, phase: str) -> pathlib.Path:
+    """Returns where a phase's checkpoint is kept."""
+    return checkpoint_dir / f"{phase}.npz"
 
 
 def _claim_folder(
@@ -99,13 +97,21 @@ def _claim_folder(
         "schedule": dataclasses.asdict(schedule),
     }
     path = folder / "training.json"
-    if path.exists() and json.loads(path.read_text()) != summary:
+    if not path.exists():
+        write_atomically(path, json.dumps(summary).encode())
+    elif _read_json(path) != summary:
         raise ValueError(
             f"Expected checkpoints of the same model, schedule and data in "
             f"'{folder}'. Received: those of another run. Choose another "
             "output folder, or delete this one."
         )
-    write_atomically(path, json.dumps(summary).encode())
+
+
+def _read_json(path: pathlib.Path) -> Any:
+    try:
+        return json.loads(path.read_text())
+    except ValueError:
+        return None  # Damaged, so of nobody.
 
 
 def _digest(windows: Windows) -> str:
@@ -150,90 +156,91 @@ def _fit(
         ),
         keras.losses.SparseCategoricalCrossentropy(from_logits=True),
     )
-    best = _BestEpoch(validation_windows, folder, phase, epochs)
-    batches = _Batches(train_windows, schedule)
-    if best.done < epochs:
+    path = checkpoint_path(folder, phase)
+    progress = _Progress(model, validation_windows, path)
+    if progress.done < epochs:
+        batches = Batches(train_windows, schedule.batch_size, schedule.seed)
+        # The bar is closed before an error is shown.
+        with tqdm(
+            total=epochs * steps,
+            initial=progress.done * steps,
+            desc=phase,
+            unit="step",
+        ) as progress.bar:
+            _run_epochs(model, batches, progress, epochs, train_windows)
+    model.set_weights(progress.best)
+    return progress.records
+
+
+def _run_epochs(
+    model: keras.Model,
+    batches: Batches,
+    progress: _Progress,
+    epochs: int,
+    windows: Windows,
+) -> None:
+    shuffle = keras.callbacks.LambdaCallback(
+        on_epoch_begin=lambda epoch, _: batches.shuffle(epoch)
+    )
+    try:
         model.fit(
             batches,
             epochs=epochs,
-            class_weight=class_weights(
-                train_windows.y, len(train_windows.classes)
-            ),
+            initial_epoch=progress.done,
+            class_weight=class_weights(windows.y, len(windows.classes)),
             shuffle=False,
             verbose=0,
-            # The backup is written after the best epoch's record, so that an
-            # interruption between the two repeats an epoch and loses none.
-            callbacks=[
-                keras.callbacks.LambdaCallback(
-                    on_epoch_begin=lambda epoch, _: batches.shuffle(epoch)
-                ),
-                best,
-                keras.callbacks.BackupAndRestore(folder / "backup"),
-            ],
+            callbacks=[shuffle, progress],
         )
-    model.load_weights(best.weights_path)
-    return best.records
+    except tf.errors.OpError as error:
+        raise RuntimeError(
+            "Expected TensorFlow to train. Received: "
+            f"{error.message.partition(chr(10))[0]}. Give the same command "
+            "again; if it is short of memory, with a smaller `width`."
+        ) from error
 
 
-class _Batches(keras.utils.Sequence):
-    """Shuffled batches; the order depends on seed and epoch alone."""
+class _Progress(keras.callbacks.Callback):
+    """Scores each epoch on validation, keeps the best, saves, reports.
 
-    def __init__(self, windows: Windows, schedule: Schedule) -> None:
-        self._windows = windows
-        self._batch_size = schedule.batch_size
-        self._seed = schedule.seed
-        self.shuffle(0)
+    Args:
+        model: A compiled model; continues from the checkpoint, if there is
+            one.
+        validation: Windows that choose the epoch.
+        path: Of the checkpoint.
 
-    def __len__(self) -> int:
-        return -(-len(self._windows.y) // self._batch_size)
+    Attributes:
+        records: What every epoch gave.
+        best: Weights after the best epoch.
+        bar: The progress to show.
+    """
 
-    def __getitem__(self, index: int) -> tuple[np.ndarray, np.ndarray]:
-        start = index * self._batch_size
-        chosen = self._order[start : start + self._batch_size]
-        return self._windows.x[chosen], self._windows.y[chosen]
-
-    def shuffle(self, epoch: int) -> None:
-        """Takes the order of an epoch."""
-        rng = np.random.default_rng([self._seed, epoch])
-        self._order = rng.permutation(len(self._windows.y))
-
-
-class _BestEpoch(keras.callbacks.Callback):
-    """Scores each epoch on validation, keeps the best weights, reports."""
+    bar: tqdm
 
     def __init__(
-        self,
-        validation: Windows,
-        folder: pathlib.Path,
-        phase: str,
-        epochs: int,
+        self, model: keras.Model, validation: Windows, path: pathlib.Path
     ) -> None:
         super().__init__()
         self._validation = validation
-        self._log_path = folder / "history.json"
-        self.weights_path = folder / "best.weights.h5"
-        self._phase, self._epochs = phase, epochs
-        folder.mkdir(parents=True, exist_ok=True)
+        self._path = path
         self.records: list[dict[str, float]] = []
-        if self._log_path.exists():
-            self.records = json.loads(self._log_path.read_text())
+        self.best: list[np.ndarray] = []
+        if path.exists():
+            self._restore(model, Checkpoint.load(path))
 
     @property
     def done(self) -> int:
         """Number of epochs on record."""
         return len(self.records)
 
-    def on_train_begin(self, logs: Any = None) -> None:
-        total = self._epochs * self.params["steps"]
-        self._bar = tqdm(total=total, desc=self._phase, unit="step")
-
-    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
-        # An epoch that ran but was not backed up runs again.
-        self.records = self.records[:epoch]
-        self._bar.update(epoch * self.params["steps"] - self._bar.n)
+    def _restore(self, model: keras.Model, saved: Checkpoint) -> None:
+        model.set_weights(saved.weights)
+        model.optimizer.build(model.trainable_variables)
+        model.optimizer.set_weights(saved.optimizer)
+        self.records, self.best = saved.records, saved.best
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
-        self._bar.update()
+        self.bar.update()
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         logits = self.model.predict(
@@ -249,16 +256,11 @@ class _BestEpoch(keras.callbacks.Callback):
             "loss": float(logs["loss"]),
             "validation_macro_f1": float(score),
         }
+        weights = self.model.get_weights()
         best = max((r["validation_macro_f1"] for r in self.records), default=-1)
         if score > best:
-            temporary = self.weights_path.with_name("new.weights.h5")
-            self.model.save_weights(temporary)
-            temporary.replace(self.weights_path)
+            self.best = weights
         self.records.append(record)
-        write_atomically(
-            self._log_path, json.dumps(self.records, indent=1).encode()
-        )
-        self._bar.set_postfix({k: f"{v:.3f}" for k, v in record.items()})
-
-    def on_train_end(self, logs: Any = None) -> None:
-        self._bar.close()
+        optimizer = [v.numpy() for v in self.model.optimizer.variables]
+        Checkpoint(self.records, weights, optimizer, self.best).save(self._path)
+        self.bar.set_postfix({k: f"{v:.3f}" for k, v in record.items()})

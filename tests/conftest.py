@@ -2,6 +2,7 @@
 
 import os
 import pathlib
+import signal
 
 import numpy as np
 import pytest
@@ -17,6 +18,13 @@ def cache_home(tmp_path_factory) -> pathlib.Path:
     directory = tmp_path_factory.mktemp("cache")
     os.environ["XDG_CACHE_HOME"] = str(directory)
     return directory
+
+
+@pytest.fixture(scope="session", autouse=True)
+def heed_sigint() -> None:
+    """A shell ignores it for what it runs in the background."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")
@@ -63,3 +71,13 @@ def tiny_inputs(tiny_specs) -> np.ndarray:
     shape = (20, tiny_models.HEIGHT, tiny_models.WIDTH, channels)
     rng = np.random.default_rng(8)
     return rng.integers(-128, 128, shape).astype(np.int8)
+
+
+@pytest.fixture(scope="session")
+def reference(tmp_path_factory) -> pathlib.Path:
+    """Folder of a training that nothing interrupted."""
+    import commands
+
+    out = tmp_path_factory.mktemp("reference")
+    commands.run(*commands.TRAIN, f"--out={out}")
+    return out

@@ -69,6 +69,22 @@ def test_unusable_data_is_refused(inputs):
         quantize_model(build(), calibration_data=inputs)
 
 
+@pytest.mark.parametrize(
+    ("inputs", "message"),
+    [
+        (
+            draw()[:, :5],
+            r"\(num_inputs, 16, 4\).*Received: shape=\(256, 5, 4\)",
+        ),
+        ([draw(), draw()], "each of 1 inputs.*Received: 2"),
+    ],
+    ids=["shape", "number"],
+)
+def test_data_that_do_not_fit_the_model_are_refused(inputs, message):
+    with pytest.raises(ValueError, match=message):
+        quantize_model(build(), calibration_data=inputs)
+
+
 def test_integers_calibrate_too():
     inputs = np.random.default_rng(0).integers(-9, 9, (64, *SHAPE))
     require_ranges(quantize_model(build(), calibration_data=inputs))

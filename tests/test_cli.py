@@ -8,7 +8,7 @@ import sys
 import numpy as np
 import pytest
 
-from keras_hypertinypw import cli
+from keras_hypertinypw import cli, commands, html_report
 
 EXAMPLE = (
     pathlib.Path(__file__).resolve().parent.parent
@@ -161,6 +161,28 @@ def test_train_writes_model_result_and_picture(finished_run):
     assert "step" in result.stderr  # Progress.
 
 
+def test_train_writes_the_report_of_its_result(finished_run):
+    out, _ = finished_run
+    result = json.loads((out / "result.json").read_text())
+    page = (out / "report.html").read_text(encoding="utf-8")
+    assert page == html_report.run_page(result)
+    assert set(result["kernel_errors"]) == {
+        "pointwise_1",
+        "pointwise_2",
+        "pointwise_3",
+    }
+
+
+def test_footprint_writes_a_report_where_asked(tmp_path, capsys):
+    path = tmp_path / "new folder" / "footprint.html"
+    arguments = ("footprint", str(EXAMPLE), "--report", str(path))
+    _, record = run_json(capsys, *arguments)
+    page = path.read_text(encoding="utf-8")
+    assert f"{record['flash_bytes']:,} B" in page
+    assert f"{record['arena_bytes']:,} B" in page
+    assert page.count("64 × 1 × 1 × 64, kept in the arena") == 3
+
+
 def test_a_finished_training_is_not_repeated(finished_run):
     out, result = finished_run
     again = run_process(*json.loads(result.stdout)["command"].split()[1:])
@@ -250,8 +272,8 @@ def test_convert_refuses_a_config_it_cannot_read(
 ):
     out, _ = finished_run
     copy = tmp_path / "copy"
-    (copy / "checkpoints/quantized").mkdir(parents=True)
-    (copy / "checkpoints/quantized/best.weights.h5").write_bytes(b"")
+    (copy / "checkpoints").mkdir(parents=True)
+    (copy / "checkpoints/quantized.npz").write_bytes(b"")
     (copy / "config.json").write_text('{"width": 16}')
     assert cli.main(["convert", str(copy), "--out", "x.tflite"]) == 2
     assert "config.json" in capsys.readouterr().err
@@ -321,6 +343,6 @@ def test_an_interruption_says_how_to_continue(capsys, monkeypatch):
     def interrupt(path):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(cli, "_read", interrupt)
+    monkeypatch.setattr(commands, "_read", interrupt)
     assert cli.main(["verify", str(EXAMPLE)]) == 130
     assert "same command" in capsys.readouterr().err

@@ -1,5 +1,5 @@
+import errno
 import os
-import stat
 
 import pytest
 
@@ -26,13 +26,14 @@ def test_replaces_a_file_and_leaves_no_other(tmp_path):
     assert list(tmp_path.iterdir()) == [path]
 
 
-def test_others_may_read_the_file(tmp_path):
-    path = tmp_path / "result"
+def test_the_file_has_the_rights_of_any_other(tmp_path):
+    path, other = tmp_path / "result", tmp_path / "other"
     write_atomically(path, b"new")
-    assert stat.S_IMODE(path.stat().st_mode) == 0o644
+    other.touch()
+    assert path.stat().st_mode == other.stat().st_mode
 
 
-@pytest.mark.parametrize("failing", ["replace", "chmod"])
+@pytest.mark.parametrize("failing", ["replace", "fsync"])
 def test_a_failure_leaves_the_old_file_and_no_other(
     failing, tmp_path, monkeypatch
 ):
@@ -56,3 +57,23 @@ def test_content_that_is_no_bytes_leaves_the_old_file(tmp_path):
         write_atomically(path, "text")
     assert path.read_bytes() == b"old"
     assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize(
+    ("code", "way_out"),
+    [(errno.ENOSPC, "Free some space"), (errno.EACCES, "permissions")],
+)
+def test_the_error_names_the_file_and_the_way_out(
+    code, way_out, tmp_path, monkeypatch
+):
+    def fail(*args):
+        raise OSError(code, os.strerror(code))
+
+    monkeypatch.setattr(os, "fsync", fail)
+    path = tmp_path / "result"
+    with pytest.raises(OSError) as error:
+        write_atomically(path, b"new")
+    assert f"'{path}', 3 B" in str(error.value)
+    assert os.strerror(code) in str(error.value)
+    assert way_out in str(error.value)
+    assert not list(tmp_path.iterdir())

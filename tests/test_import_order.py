@@ -27,6 +27,7 @@ TENSORFLOW = {
 }
 # Up to the converter, and what drives it. All else works on bytes and numpy.
 KERAS_WORLD = {
+    "batches",
     "calibration",
     "conversion_input",
     "converter",
@@ -34,12 +35,15 @@ KERAS_WORLD = {
     "folding",
     "freezing",
     "generator",
+    "inlining",
+    "keras_checks",
     "kernel_errors",
     "kernel_fitting",
     "layers",
     "loading",
     "model_graph",
     "models",
+    "operators",
     "quantization",
     "runs",
     "separable",
@@ -48,7 +52,7 @@ KERAS_WORLD = {
     "unfolding",
 }
 # Import the above, but only in functions that need it.
-LAZY = {"__init__", "cli"}
+LAZY = {"__init__", "cli", "commands"}
 
 
 def module_name(path):

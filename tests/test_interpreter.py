@@ -1,14 +1,18 @@
 import gc
 import os
+import pathlib
+import re
 import signal
 
 import numpy as np
 import pytest
 import tiny_models
 
-from keras_hypertinypw import integer, tflm_process
+from keras_hypertinypw import flatbuffer, integer, tflm_process
 from keras_hypertinypw.errors import ConversionError
 from keras_hypertinypw.interpreter import Interpreter
+
+EXAMPLES = pathlib.Path(__file__).resolve().parent.parent / "examples/mitdb"
 
 
 @pytest.fixture(scope="module")
@@ -136,6 +140,35 @@ def test_an_arena_too_small_is_a_clear_error(tiny_model, arena_size):
         Interpreter(tiny_model, arena_size=arena_size)
 
 
+def example(name):
+    return lambda tiny_model: (EXAMPLES / name).read_bytes()
+
+
+@pytest.mark.parametrize(
+    "content_of",
+    [lambda tiny: tiny, example("generated.tflite"), example("stored.tflite")],
+    ids=["tiny", "generated", "stored"],
+)
+def test_the_arena_that_the_error_names_is_the_smallest(tiny_model, content_of):
+    content = content_of(tiny_model)
+    needed = named_arena_size(content, 1000)
+    with Interpreter(content) as roomy:
+        shape = (10, *roomy.input_shape[1:])
+        inputs = np.random.default_rng(3).integers(-128, 128, shape)
+        expected = roomy.predict(inputs.astype(np.int8))
+    with Interpreter(content, arena_size=needed) as interpreter:
+        outputs = interpreter.predict(inputs.astype(np.int8))
+    np.testing.assert_array_equal(outputs, expected)
+    assert len(np.unique(outputs)) > 20
+    assert named_arena_size(content, needed - 1) == needed
+
+
+def named_arena_size(content: bytes, too_small: int) -> int:
+    with pytest.raises(ConversionError) as error:
+        Interpreter(content, arena_size=too_small)
+    return int(re.findall(r"at least (\d+) bytes", str(error.value))[0])
+
+
 def test_an_arena_large_enough_is_used(tiny_model, tiny_inputs, interpreter):
     size = interpreter.arena_used_bytes + 1024
     with Interpreter(tiny_model, arena_size=size) as other:
@@ -172,6 +205,14 @@ def test_a_damaged_file_is_an_error(tiny_model, runtime, damage):
     }[damage]
     with pytest.raises(ConversionError):
         Interpreter(content, runtime=runtime)
+
+
+def test_a_kernel_that_a_reset_would_clear_is_an_error(tiny_model):
+    model = flatbuffer.read_model(tiny_model)
+    graph = model.subgraphs[0]
+    flatbuffer.find_tensor(graph, "lazy/kernel").isVariable = True
+    with pytest.raises(ConversionError, match="only source.*a variable"):
+        Interpreter(flatbuffer.write_model(model))
 
 
 def test_a_constant_that_does_not_fill_its_shape_is_an_error(tiny_specs):
@@ -234,6 +275,10 @@ def test_a_silent_child_times_out(tiny_model, tiny_inputs, monkeypatch):
     os.kill(child_of(interpreter), signal.SIGSTOP)
     with pytest.raises(TimeoutError, match="nothing for 0.2 s"):
         interpreter.predict(tiny_inputs)
+
+
+def test_ctrl_c_in_the_terminal_does_not_reach_the_child(interpreter):
+    assert os.getsid(child_of(interpreter)) != os.getsid(0)
 
 
 def test_the_context_manager_ends_the_child(tiny_model):

@@ -1,54 +1,26 @@
 import dataclasses
-import json
+from unittest import mock
 
 import keras_models
 import numpy as np
 import pytest
+import tensorflow as tf
 import tf_keras as keras
-
-from keras_hypertinypw import HyperPointwise, training
-from keras_hypertinypw.datasets.windows import Windows
-from keras_hypertinypw.evaluation import metrics
-from keras_hypertinypw.training import Schedule, class_weights, train
-
-layers = keras.layers
-CLASSES = ("N", "S", "V", "F")
-SCHEDULE = Schedule(
-    float_epochs=3, quantized_epochs=2, learning_rate=0.02, batch_size=32
+from tiny_training import (
+    CLASSES,
+    SCHEDULE,
+    TRAIN,
+    VALIDATION,
+    build,
+    require_same,
+    run,
 )
 
-
-def windows(num_windows, seed):
-    """Sine waves of four frequencies in noise."""
-    rng = np.random.default_rng(seed)
-    y = rng.integers(0, len(CLASSES), num_windows)
-    time = np.arange(16)[:, None] + rng.uniform(0, 9, (num_windows, 1, 1))
-    x = np.sin(time * (0.4 + 0.5 * y[:, None, None]))
-    x = x + rng.normal(0, 0.3, (num_windows, 16, 3))
-    groups = np.full(num_windows, "patient")
-    return Windows(x.astype(np.float32), y, groups, CLASSES, 128.0)
-
-
-TRAIN, VALIDATION = windows(200, 1), windows(80, 2)
-
-
-def build(code_bits=8, width=8):
-    inputs = keras.Input((16, 3))
-    x = layers.Conv1D(6, 5, padding="same", use_bias=False)(inputs)
-    x = layers.ReLU()(layers.BatchNormalization()(x))
-    x = HyperPointwise(width, keras_models.generator(code_bits))(x)
-    x = layers.GlobalMaxPooling1D()(layers.ReLU()(x))
-    return keras.Model(inputs, layers.Dense(len(CLASSES))(x))
-
-
-def run(folder, schedule=SCHEDULE, **options):
-    return train(
-        lambda: build(**options),
-        TRAIN,
-        VALIDATION,
-        schedule=schedule,
-        checkpoint_dir=folder,
-    )
+from keras_hypertinypw import training
+from keras_hypertinypw.batches import Batches
+from keras_hypertinypw.checkpoint import Checkpoint
+from keras_hypertinypw.evaluation import metrics
+from keras_hypertinypw.training import checkpoint_path
 
 
 @pytest.fixture(scope="module")
@@ -64,14 +36,14 @@ def shuffled():
 
 @pytest.fixture(scope="module")
 def trained(folder, shuffled):
-    original = training._Batches.shuffle
+    original = Batches.shuffle
 
     def shuffle(self, epoch):
         shuffled.append(epoch)
         original(self, epoch)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(training._Batches, "shuffle", shuffle)
+        patch.setattr(Batches, "shuffle", shuffle)
         return run(folder)
 
 
@@ -99,26 +71,27 @@ def test_the_best_epochs_weights_are_kept(trained, folder):
     )
     scores = [r["validation_macro_f1"] for r in trained.history["quantized"]]
     assert metrics.macro_f1.from_counts(counts) == max(scores)
-    assert (
-        json.loads((folder / "quantized" / "history.json").read_text())
-        == trained.history["quantized"]
-    )
+    saved = Checkpoint.load(checkpoint_path(folder, "quantized"))
+    assert saved.records == trained.history["quantized"]
 
 
 def test_a_worse_epoch_does_not_replace_the_best(tmp_path):
     model = build()
     model.compile("sgd")
-    best = training._BestEpoch(VALIDATION, tmp_path, "float", 2)
-    best.set_model(model)
-    best.set_params({"steps": 1})
-    best.on_train_begin()
-    best.on_epoch_end(0, {"loss": 1.0})
-    best.records[0]["validation_macro_f1"] = 2.0
-    written = best.weights_path.read_bytes()
+    path = tmp_path / "float.npz"
+    progress = training._Progress(model, VALIDATION, path)
+    progress.set_model(model)
+    progress.bar = mock.Mock()
+    progress.on_epoch_end(0, {"loss": 1.0})
+    progress.records[0]["validation_macro_f1"] = 2.0
+    best = progress.best
     keras_models.set_weight(model.weights[0], 7.0)
-    best.on_epoch_end(1, {"loss": 1.0})
-    assert best.weights_path.read_bytes() == written
-    assert len(best.records) == 2
+    progress.on_epoch_end(1, {"loss": 1.0})
+    assert progress.best is best
+    saved = Checkpoint.load(path)
+    np.testing.assert_array_equal(saved.best[0], best[0])
+    assert np.all(saved.weights[0] == 7.0)
+    assert len(saved.records) == 2
 
 
 class Interrupted(Exception):
@@ -129,21 +102,12 @@ def interrupt(monkeypatch, phase, epoch, method):
     """Raises once, in a phase and epoch, when a callback is called."""
 
     def interrupted(self, index, logs=None):
-        if self._phase == phase and len(self.records) == epoch:
+        if self.bar.desc == phase and len(self.records) == epoch:
             raise Interrupted
         return original(self, index, logs)
 
-    original = getattr(training._BestEpoch, method)
-    monkeypatch.setattr(training._BestEpoch, method, interrupted)
-
-
-def require_same(resumed, trained):
-    assert resumed.history == trained.history
-    pairs = zip(
-        resumed.model.get_weights(), trained.model.get_weights(), strict=True
-    )
-    for weight, expected in pairs:
-        np.testing.assert_array_equal(weight, expected)
+    original = getattr(training._Progress, method)
+    monkeypatch.setattr(training._Progress, method, interrupted)
 
 
 @pytest.mark.parametrize(
@@ -165,24 +129,57 @@ def test_resumed_training_equals_uninterrupted(
     require_same(run(tmp_path), trained)
 
 
-def test_an_epoch_on_record_without_backup_runs_again(
+def test_an_epoch_that_could_not_be_saved_runs_again(
     tmp_path, monkeypatch, trained
 ):
-    backup = keras.callbacks.BackupAndRestore
-    original = backup.on_epoch_end
+    original = Checkpoint.save
 
-    def interrupted(self, epoch, logs=None):
-        if epoch == 1:
-            raise Interrupted
-        original(self, epoch, logs)
+    def full(self, path):
+        if len(self.records) == 2:
+            raise OSError("No space left on device.")
+        original(self, path)
 
     with monkeypatch.context() as patch:
-        patch.setattr(backup, "on_epoch_end", interrupted)
+        patch.setattr(Checkpoint, "save", full)
+        with pytest.raises(OSError, match="No space"):
+            run(tmp_path)
+    saved = Checkpoint.load(checkpoint_path(tmp_path, "float"))
+    assert len(saved.records) == 1
+    require_same(run(tmp_path), trained)
+
+
+def test_a_resumed_training_repeats_no_finished_epoch(tmp_path, monkeypatch):
+    with monkeypatch.context() as patch:
+        interrupt(patch, "float", 2, "on_train_batch_end")
         with pytest.raises(Interrupted):
             run(tmp_path)
-    recorded = json.loads((tmp_path / "float" / "history.json").read_text())
-    assert len(recorded) == 2
-    require_same(run(tmp_path), trained)
+    begun = []
+    monkeypatch.setattr(
+        Batches,
+        "shuffle",
+        lambda self, epoch: begun.append(epoch) or shuffle(self, epoch),
+    )
+    run(tmp_path)
+    # Keras peeks into each phase's first batch before it starts.
+    assert begun == [0, 2] + [0, 0, 1]
+
+
+shuffle = Batches.shuffle
+
+
+def test_a_failure_of_tensorflow_is_one_clear_error(tmp_path, monkeypatch):
+    def fail(*args, **kwargs):
+        raise tf.errors.ResourceExhaustedError(None, None, "OOM\nat length")
+
+    monkeypatch.setattr(keras.Model, "fit", fail)
+    with pytest.raises(RuntimeError, match="Received: OOM. Give"):
+        run(tmp_path)
+
+
+def test_a_claim_that_is_damaged_is_of_nobody(tmp_path):
+    (tmp_path / "training.json").write_text('{"model": ')
+    with pytest.raises(ValueError, match="those of another run"):
+        run(tmp_path)
 
 
 def test_finished_training_only_loads(folder, trained, monkeypatch):
@@ -214,43 +211,3 @@ def test_names_that_keras_numbers_do_not_count(tmp_path):
     for _ in range(2):
         data = (TRAIN, VALIDATION)
         training._claim_folder(tmp_path, build(), data, SCHEDULE)
-
-
-def test_class_weights_follow_the_square_root():
-    y = np.repeat([0, 1, 3], [64, 16, 1])
-    weights = class_weights(y, 4)
-    assert list(weights) == [0, 1, 2, 3]
-    assert weights[1] / weights[0] == pytest.approx(2)
-    assert weights[3] / weights[0] == pytest.approx(8)
-    # A class without windows counts as one of one window.
-    assert weights[2] == weights[3]
-
-
-def test_class_weights_have_mean_1_over_the_windows():
-    y = np.repeat([0, 1, 2], [50, 30, 20])
-    weights = class_weights(y, 3)
-    assert np.mean([weights[label] for label in y]) == pytest.approx(1)
-
-
-def epoch_of(batches, epoch):
-    batches.shuffle(epoch)
-    return np.concatenate([batches[i][0] for i in range(len(batches))])
-
-
-def test_every_epoch_has_every_window_once():
-    batches = training._Batches(TRAIN, SCHEDULE)
-    assert len(batches) == 7
-    x = epoch_of(batches, 0)
-    np.testing.assert_array_equal(
-        np.sort(x.reshape(200, -1), axis=0),
-        np.sort(TRAIN.x.reshape(200, -1), axis=0),
-    )
-
-
-def test_the_order_depends_on_seed_and_epoch_alone():
-    first, again = (training._Batches(TRAIN, SCHEDULE) for _ in range(2))
-    other = training._Batches(TRAIN, dataclasses.replace(SCHEDULE, seed=1))
-    x = epoch_of(first, 3)
-    np.testing.assert_array_equal(x, epoch_of(again, 3))
-    assert np.any(x != epoch_of(first, 2))
-    assert np.any(x != epoch_of(other, 3))

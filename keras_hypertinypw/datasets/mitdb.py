@@ -114,6 +114,8 @@ def load_record(
     _require_files(folder, [f"{record_name}.hea", f"{record_name}.atr"])
     with _naming(record_name):
         header = wfdb.rdheader(path)
+        if not header.sig_name:
+            raise ValueError("a header that describes no leads")
     if LEAD not in header.sig_name:
         raise ValueError(
             f"Record '{record_name}': expected a lead named '{LEAD}'. "

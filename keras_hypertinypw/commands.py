@@ -1,0 +1,169 @@
+"""What each subcommand of `hypertinypw` does.
+
+TensorFlow is imported by those that need it, when they run.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import pathlib
+from collections.abc import Callable
+
+from keras_hypertinypw.files import write_atomically
+from keras_hypertinypw.progress import stage
+from keras_hypertinypw.run_config import RunConfig, Schedule
+
+EXIT_OK, EXIT_NEGATIVE = 0, 1
+
+# Exit status, text for people, and what `--json` prints.
+Outcome = tuple[int, str, dict]
+Command = Callable[[argparse.Namespace], Outcome]
+
+
+def train(options: argparse.Namespace) -> Outcome:
+    """Implements `hypertinypw train`."""
+    config = RunConfig(
+        dataset=options.dataset,
+        stored=options.stored,
+        width=options.width,
+        hidden_units=tuple(options.hidden_units),
+        code_dim=options.code_dim,
+        code_bits=options.code_bits,
+        block_size=options.block_size,
+        use_skip=options.use_skip,
+        schedule=Schedule(
+            float_epochs=options.float_epochs,
+            quantized_epochs=options.quantized_epochs,
+            seed=options.seed,
+        ),
+    )
+    return _run(config, options)
+
+
+def demo(options: argparse.Namespace) -> Outcome:
+    """Implements `hypertinypw demo`."""
+    schedule = Schedule(float_epochs=8, quantized_epochs=4, batch_size=32)
+    config = RunConfig(width=32, schedule=schedule)
+    options.data_dir, options.download = None, False
+    return _run(config, options)
+
+
+def _run(config: RunConfig, options: argparse.Namespace) -> Outcome:
+    with stage("Starting TensorFlow"):
+        from keras_hypertinypw import html_report, reporting, runs
+
+    out = pathlib.Path(options.out)
+    result = runs.run(
+        config,
+        out,
+        data_dir=options.data_dir,
+        download=options.download,
+        command=options.command_line,
+    )
+    reporting.write_picture(out / "result.png", result)
+    html_report.write_page(out / "report.html", result)
+    identical = result.get("verification", {}).get("identical", True)
+    status = EXIT_OK if identical else EXIT_NEGATIVE
+    return status, reporting.summary(result, out), result
+
+
+def convert(options: argparse.Namespace) -> Outcome:
+    """Implements `hypertinypw convert`."""
+    with stage("Starting TensorFlow"):
+        from keras_hypertinypw import conversion_input, runs
+
+    path = pathlib.Path(options.model)
+    stored = False
+    with stage("Loading"):
+        if path.is_dir():
+            model, config = runs.load_quantized(path)
+            stored = config.stored
+        else:
+            model = conversion_input.load_and_quantize(
+                path, options.calibration_data
+            )
+    with stage("Converting"):
+        content = runs.to_tflite(
+            model,
+            stored=stored,
+            residency=options.residency,
+            synthesis=options.synthesis,
+        )
+    write_atomically(pathlib.Path(options.out), content)
+    return _written(options.out, content)
+
+
+def evaluate(options: argparse.Namespace) -> Outcome:
+    """Implements `hypertinypw evaluate`."""
+    from keras_hypertinypw import scoring
+
+    content = _read(options.model)
+    dataset = scoring.DATASETS[options.dataset]
+    validation, test = (
+        dataset.load(
+            split, data_dir=options.data_dir, download=options.download
+        )
+        for split in ("validation", "test")
+    )
+    found = scoring.evaluate(content, validation, test)
+    record = {**found.scores.to_dict(), "arena_bytes": found.arena_bytes}
+    return EXIT_OK, str(found.scores), record
+
+
+def footprint(options: argparse.Namespace) -> Outcome:
+    """Implements `hypertinypw footprint`."""
+    from keras_hypertinypw import footprint as count
+    from keras_hypertinypw.interpreter import Interpreter
+
+    content = _read(options.model)
+    sizes = count(content)  # Bad files fail here, before TFLM starts.
+    with Interpreter(content) as interpreter:
+        sizes = dataclasses.replace(
+            sizes, arena_bytes=interpreter.arena_used_bytes
+        )
+    if options.report:
+        # Loads matplotlib, which nothing else here needs.
+        from keras_hypertinypw import html_footprint
+
+        html_footprint.write_page(
+            pathlib.Path(options.report),
+            pathlib.Path(options.model).name,
+            sizes,
+            content,
+            command=options.command_line,
+        )
+    return EXIT_OK, str(sizes), sizes.to_dict()
+
+
+def verify(options: argparse.Namespace) -> Outcome:
+    """Implements `hypertinypw verify`."""
+    from keras_hypertinypw import verification
+
+    result = verification.verify(_read(options.model))
+    status = EXIT_OK if result.identical else EXIT_NEGATIVE
+    return status, str(result), dataclasses.asdict(result)
+
+
+def materialize(options: argparse.Namespace) -> Outcome:
+    """Implements `hypertinypw materialize`."""
+    from keras_hypertinypw import materialize as fold
+
+    content = fold(_read(options.model))
+    write_atomically(pathlib.Path(options.out), content)
+    return _written(options.out, content)
+
+
+def _read(path: str) -> bytes:
+    try:
+        return pathlib.Path(path).read_bytes()
+    except OSError as error:
+        raise OSError(
+            f"Expected a .tflite file. Received: '{path}': {error.strerror}. "
+            "Check the path."
+        ) from error
+
+
+def _written(path: str, content: bytes) -> Outcome:
+    text = f"Wrote {path}, {len(content):,} B."
+    return EXIT_OK, text, {"path": path, "num_bytes": len(content)}

@@ -1,0 +1,50 @@
+"""SIGINT and SIGTERM, wherever they arrive."""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+import sys
+from collections.abc import Iterator
+from types import FrameType
+
+_SIGNALS = (signal.SIGINT, signal.SIGTERM)  # Terminals; batch systems.
+_AGAIN_SECONDS = 0.01
+
+
+@contextlib.contextmanager
+def noted() -> Iterator[list[int]]:
+    """Raises KeyboardInterrupt at both signals, and lists those that came.
+
+    The exception may come out of TensorFlow's C++ as another one; the list
+    tells what it was. Python drops what is raised in a destructor or a
+    callback of weakref: then it is raised again, a moment later. A signal
+    that the process was started to ignore, as by `nohup`, stays ignored.
+    """
+    received: list[int] = []
+    report = sys.unraisablehook
+
+    def note(number: int, frame: FrameType | None) -> None:
+        if number in _SIGNALS:
+            received.append(number)
+        raise KeyboardInterrupt
+
+    def raise_again(dropped: sys.UnraisableHookArgs) -> None:
+        if dropped.exc_type is KeyboardInterrupt:
+            signal.setitimer(signal.ITIMER_REAL, _AGAIN_SECONDS)
+        else:
+            report(dropped)
+
+    handlers = {
+        number: signal.signal(number, note)
+        for number in (*_SIGNALS, signal.SIGALRM)
+        if signal.getsignal(number) is not signal.SIG_IGN
+    }
+    sys.unraisablehook = raise_again
+    try:
+        yield received
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        sys.unraisablehook = report
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
