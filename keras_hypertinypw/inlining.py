@@ -36,7 +36,9 @@ def _inline(graph: ModelGraph, model: keras.Model) -> None:
             f"{len(calls)}. Make one model for each call."
         )
     inner = read_graph(model)
-    taken = sorted({*inner.layers} & {*graph.layers})
+    # Its inputs go.
+    stay = {*inner.layers} - {*inner.names("InputLayer")}
+    taken = sorted(stay & {*graph.layers})
     if taken:
         raise ConversionError(
             f"Model '{name}' inside a model: expected layers of other names "

@@ -125,19 +125,21 @@ def _choose_names(
 ) -> list[str]:
     pointwise = [name for name in graph.layers if _is_pointwise(graph, name)]
     bodies = [name for name in pointwise if not _is_head(graph, name)]
+    behind = bodies[keep_first:]
     chosen = [
         name
-        for name in bodies[keep_first:]
+        for name in behind
         if graph.weights[name][0].size >= generator.block_size
     ]
     if not chosen:
         raise ConversionError(
             "Expected a pointwise convolution to swap. Received: a model with "
-            f"{len(pointwise)}, of which {len(pointwise) - len(bodies)} make "
-            f"its answer, and keep_first={keep_first} or fewer than "
-            f"{generator.block_size} weights, a block of the generator, keep "
-            "the others. Lower `keep_first`, or build the generator with a "
-            "smaller `block_size`."
+            f"{len(pointwise)}; {len(pointwise) - len(bodies)} make its "
+            f"answer, keep_first={keep_first} keeps "
+            f"{len(bodies) - len(behind)}, and {len(behind)} have fewer "
+            f"weights than the generator's block_size={generator.block_size}. "
+            "Lower `keep_first`, or build the generator with a smaller "
+            "`block_size`."
         )
     return chosen
 

@@ -14,7 +14,6 @@ from keras_hypertinypw import cli
 # What the package raises on purpose; anything else fails the test.
 EXPLAINED = (ImportError, *cli._EXPLAINED)
 
-
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 _PREFIX = r"^hypertinypw( \w+)?: "
 

@@ -137,6 +137,15 @@ def test_equal_names_inside_and_around_are_an_error():
         read_graph(around(inner))
 
 
+def test_inputs_inside_may_have_the_name_of_those_around():
+    inputs = keras.Input(SHAPE, name="image")
+    inner = keras.Model(inputs, layers.ReLU(name="relu")(inputs), name="base")
+    model = around(inner)
+    flat = read_graph(model).build_model()
+    values = keras_models.noise((3, *SHAPE))
+    np.testing.assert_array_equal(flat(values), model(values))
+
+
 def test_a_subclassed_model_inside_is_an_error():
     class Custom(keras.Model):
         def call(self, inputs):

@@ -305,7 +305,7 @@ def test_progress_and_errors_are_shown(capsys):
 
 
 def test_nothing_to_swap_is_an_error():
-    with pytest.raises(ConversionError, match="keep_first=3.*Lower"):
+    with pytest.raises(ConversionError, match="keep_first=3 keeps 3.*Lower"):
         swap_pointwise(user_models.plain(), generator=generator(), keep_first=3)
 
 

@@ -18,12 +18,14 @@ import command_faults
 import file_faults
 import model_faults
 import survived_faults
+import swap_faults
 from faults import Fault, Registry
 
 README = pathlib.Path(__file__).with_name("README.md")
 
 SECTIONS: dict[str, Registry] = {
     "Building a model": model_faults.BUILDING,
+    "Swapping the layers of one": swap_faults.SWAPPING,
     "Quantizing and converting it": model_faults.CONVERTING,
     "Reading a `.tflite`": file_faults.FILES,
     "Running it": file_faults.RUNNING,
@@ -45,14 +47,15 @@ modules without `test_`.
 | a module's own | `test_<module>.py`, `datasets/`, `evaluation/` |
 | the op in C++: compiled, sanitized, fuzzed | `tflm_ops/` |
 | whole networks, tolerance zero | `test_converter.py`, `test_verification.py` |
-| small `.tflite` files, Keras models and a training to test with | \
-`tiny_models.py`, `keras_models.py`, `tiny_training.py` |
+| small `.tflite` files, Keras models, models as users have them, and a \
+training to test with | `tiny_models.py`, `keras_models.py`, `user_models.py`, \
+`tiny_training.py` |
 | the command line, interrupted and on a full disk | `test_cli.py`, \
 `test_interrupted_commands.py`, `test_full_disk.py` |
 | what README, examples and notebooks say | `test_readme.py`, \
 `test_examples.py`, `test_notebooks.py` |
 | the table below | `test_faults.py`; the faults are in `model_faults.py`, \
-`file_faults.py`, `command_faults.py`, `survived_faults.py` |
+`swap_faults.py`, `file_faults.py`, `command_faults.py`, `survived_faults.py` |
 
 ## Faults and bad inputs
 
