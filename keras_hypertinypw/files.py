@@ -13,7 +13,7 @@ def write_atomically(path: pathlib.Path, content: bytes) -> None:
     """Writes a file under a temporary name, then renames it.
 
     Args:
-        path: Destination; its folder is created.
+        path: Destination; its folder is created, and a link is followed.
         content: What the file will hold.
 
     Raises:
@@ -21,7 +21,7 @@ def write_atomically(path: pathlib.Path, content: bytes) -> None:
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        _replace(path, content)
+        _replace(path.resolve(), content)
     except OSError as error:
         way_out = "Check the path and its permissions"
         if error.errno in _FULL:
