@@ -95,6 +95,9 @@ def device_footprint(model_content: bytes) -> DeviceFootprint:
         ConversionError: If the file is damaged, or its arena cannot be
             predicted (see `read_arena`).
     """
+    # First, since it checks ranks and operators.
+    host = predict_arena(model_content, "host")
+    board = predict_arena(model_content, "board")
     steady = first = cost_model.inference_instructions(model_content)
     for spec in read_specs(model_content):
         cost = cost_model.synthesis_instructions(spec)
@@ -102,13 +105,7 @@ def device_footprint(model_content: bytes) -> DeviceFootprint:
             first += cost
         if spec.residency == "per_invoke":
             steady += cost
-    return DeviceFootprint(
-        predict_arena(model_content, "host"),
-        predict_arena(model_content, "board"),
-        first,
-        steady,
-        _cost_errors(),
-    )
+    return DeviceFootprint(host, board, first, steady, _cost_errors())
 
 
 def _cost_errors() -> dict[str, float]:

@@ -14,11 +14,21 @@ from typing import NamedTuple
 from ai_edge_litert import schema_py_generated as schema
 
 from keras_hypertinypw.arena_layout import Target
+from keras_hypertinypw.errors import ConversionError
 from keras_hypertinypw.flatbuffer import scales, tensor_shape
 from keras_hypertinypw.model_checks import OPTIONAL_TENSOR
 
 INT16_BYTES = 2
 INT32_BYTES = 4
+# Inputs that the requests depend on, and their ranks.
+_RANKS: dict[str, tuple[int | None, ...]] = {
+    "AVERAGE_POOL_2D": (4,),
+    "CONV_2D": (4, 4),
+    "DEPTHWISE_CONV_2D": (4, 4),
+    "FULLY_CONNECTED": (None, 2),
+    "MEAN": (None, None),
+    "SUM": (None, None),
+}
 _QUANTIZED = (schema.TensorType.INT8, schema.TensorType.INT16)
 
 
@@ -47,11 +57,14 @@ def kernel_memory(
         operator: An operator of it.
         name: The operator's name, as `operator_name` has it.
         target: "host" or "board".
+
+    Raises:
+        ConversionError: If a tensor is missing, or has another rank than the
+            operator takes.
     """
-    tensors = [
-        None if index == OPTIONAL_TENSOR else graph.tensors[index]
-        for index in (*operator.inputs, *operator.outputs)
-    ]
+    if name not in _RANKS:
+        return KernelMemory()
+    tensors = _require_tensors(graph, operator, name)
     if name in ("MEAN", "SUM"):
         return KernelMemory(scratch=_reduction(tensors))
     if name == "CONV_2D":
@@ -64,14 +77,36 @@ def kernel_memory(
         num_scales = scales(tensors[1]).size
         per_channel = _per_channel(num_scales) if num_scales > 1 else ()
         scratch = _fully_connected(tensors, num_scales)
-    elif name == "AVERAGE_POOL_2D":
+    else:
         per_channel = ()
         scratch = tensor_shape(tensors[0])[3] * INT32_BYTES
-    else:
-        return KernelMemory()
     if target == "host" or not scratch:
         return KernelMemory(per_channel)
     return KernelMemory(per_channel, (scratch,))
+
+
+def _require_tensors(
+    graph: schema.SubGraphT, operator: schema.OperatorT, name: str
+) -> list[schema.TensorT]:
+    """Returns the inputs that count, then the output."""
+    ranks = _RANKS[name]
+    indices = [*operator.inputs[: len(ranks)], *operator.outputs]
+    if len(indices) == len(ranks) + 1 and OPTIONAL_TENSOR not in indices:
+        tensors = [graph.tensors[index] for index in indices]
+        found = [len(tensor_shape(tensor)) for tensor in tensors]
+        if all(
+            rank in (None, length)
+            for rank, length in zip((*ranks, None), found, strict=True)
+        ):
+            return tensors
+        received = f"{found}"
+    else:
+        received = f"tensors {indices}"
+    raise ConversionError(
+        f"{name}: expected one output and inputs of ranks {list(ranks)}, "
+        f"where None is any. Received: {received}. TFLM does not run this "
+        "either; convert the model again."
+    )
 
 
 def _per_channel(channels: int) -> tuple[int, ...]:
@@ -94,6 +129,8 @@ def _reduction(tensors: list[schema.TensorT]) -> tuple[int, ...]:
 
 def _is_dilated(operator: schema.OperatorT) -> bool:
     options = operator.builtinOptions
+    if options is None:
+        return False
     return (options.dilationHFactor, options.dilationWFactor) != (1, 1)
 
 

@@ -1,9 +1,12 @@
+import contextlib
+
 import arena_models
 import cpp_build
 import numpy as np
 import pytest
 from ai_edge_litert import schema_py_generated as schema
 from arena_models import NETWORKS
+from object_mutations import ObjectMutator
 
 from keras_hypertinypw import arena_layout, tflm_process
 from keras_hypertinypw.arena import ArenaPlan, predict_arena
@@ -138,6 +141,25 @@ def test_an_unknown_operator_is_refused_by_name():
     model.operatorCodes[0].deprecatedBuiltinCode = cosine
     with pytest.raises(ConversionError, match=r"Received: COS\. Measure"):
         predict_arena(write_model(model), "host")
+
+
+def test_a_tensor_of_another_rank_is_refused_by_its_operator():
+    model = read_model(arena_models.tiny())
+    model.subgraphs[0].tensors[0].shape = [4, 4, 12]
+    with pytest.raises(ConversionError, match=r"CONV_2D.*Received: \[3, 4, 4"):
+        predict_arena(write_model(model), "host")
+
+
+def test_damaged_models_are_predicted_or_refused():
+    mutate = ObjectMutator(arena_models.example())
+    rng = np.random.default_rng(0)
+    predicted = 0
+    for _ in range(300):
+        content = mutate(rng)
+        with contextlib.suppress(ConversionError):
+            predict_arena(content, "board")
+            predicted += 1
+    assert 0 < predicted < 300
 
 
 def test_an_offline_plan_is_refused():
