@@ -25,7 +25,7 @@ ARENA_MARGIN_PERCENT = 10
 NANO_33_BLE_SRAM = 256 * 1024
 
 # What the Arduino IDE accepts, and folders that a sketchbook has itself.
-_SKETCH_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,61}[A-Za-z0-9_-]?")
+_SKETCH_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,62}(?<!\.)")
 _RESERVED = ("hardware", "libraries", "tools")
 
 

@@ -20,6 +20,13 @@ bool Fail(const char* what) {
   return false;
 }
 
+// Not `bytes`, which not every build of TFLM has.
+bool IsInt8OfSize(const TfLiteTensor* tensor, unsigned int size) {
+  unsigned int count = 1;
+  for (int i = 0; i < tensor->dims->size; ++i) count *= tensor->dims->data[i];
+  return tensor->type == kTfLiteInt8 && count == size;
+}
+
 unsigned int CountDifferences(const signed char* actual,
                               const signed char* expected, unsigned int size) {
   unsigned int count = 0;
@@ -59,10 +66,9 @@ bool RunSelfTest(tflite::MicroInterpreter* interpreter) {
   }
   PrintNumber("AllocateTensors: ", micros() - start, " us");
   PrintNumber("arena in use: ", interpreter->arena_used_bytes(), " B");
-  const TfLiteTensor* input = interpreter->input(0);
-  const TfLiteTensor* output = interpreter->output(0);
-  if (input->bytes != kInputSize || output->bytes != kOutputSize) {
-    return Fail("sizes of input and output");
+  if (!IsInt8OfSize(interpreter->input(0), kInputSize) ||
+      !IsInt8OfSize(interpreter->output(0), kOutputSize)) {
+    return Fail("types or sizes of input and output");
   }
   return RunCases(interpreter);
 }
