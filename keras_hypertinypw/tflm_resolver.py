@@ -5,7 +5,12 @@ from __future__ import annotations
 from ai_edge_litert import schema_py_generated as schema
 
 from keras_hypertinypw.errors import ConversionError
-from keras_hypertinypw.flatbuffer import custom_name, operator_name
+from keras_hypertinypw.flatbuffer import (
+    custom_name,
+    operator_name,
+    scales,
+    tensor_name,
+)
 from keras_hypertinypw.op_insertion import GENERATE_PW_OP
 
 # Of Chirale_TensorFLowLite 2.0.0; later TFLM has these and more.
@@ -64,7 +69,8 @@ def resolver_calls(model: schema.ModelT) -> list[str]:
         Calls like `AddConv2D()`, each once, sorted.
 
     Raises:
-        ConversionError: If TFLM for Arduino lacks an operator.
+        ConversionError: If TFLM for Arduino lacks an operator, or computes it
+            wrongly.
     """
     calls = set()
     for graph in model.subgraphs:
@@ -74,6 +80,8 @@ def resolver_calls(model: schema.ModelT) -> list[str]:
             if custom == GENERATE_PW_OP:
                 calls.add(_ADD_GENERATE_PW)
             elif name in _OPERATORS:
+                if name == "FULLY_CONNECTED":
+                    _require_one_scale(graph.tensors[operator.inputs[1]])
                 calls.add(f"{method(name)}()")
             else:
                 raise ConversionError(
@@ -82,3 +90,16 @@ def resolver_calls(model: schema.ModelT) -> list[str]:
                     "it comes from, and convert again."
                 )
     return sorted(calls)
+
+
+def _require_one_scale(kernel: schema.TensorT) -> None:
+    """Refuses what that TFLM would compute with the first scale alone."""
+    distinct = set(scales(kernel).tolist())
+    if len(distinct) > 1:
+        raise ConversionError(
+            "Expected one scale for the kernel of a FULLY_CONNECTED, since "
+            "Chirale_TensorFLowLite 2.0.0 reads only the first. Received: "
+            f"{len(distinct)} scales of '{tensor_name(kernel)}'. Convert with "
+            "`quantize_model`, or with TFLiteConverter's _experimental_disable_"
+            "per_channel_quantization_for_dense_layers = True."
+        )

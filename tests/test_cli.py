@@ -22,6 +22,7 @@ COMMANDS = (
     "footprint",
     "verify",
     "materialize",
+    "export_arduino",
 )
 
 

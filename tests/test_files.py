@@ -3,7 +3,7 @@ import os
 
 import pytest
 
-from keras_hypertinypw.files import write_atomically
+from keras_hypertinypw.files import write_atomically, write_folder
 
 
 def test_writes_what_is_given(tmp_path):
@@ -87,3 +87,34 @@ def test_a_link_is_followed(tmp_path):
     write_atomically(link, b"new")
     assert link.is_symlink()
     assert target.read_bytes() == b"new"
+
+
+FOLDER = {"a": b"1", "b/c": b"2"}
+
+
+def test_writes_a_whole_folder(tmp_path):
+    write_folder(tmp_path / "x/out", FOLDER)
+    assert (tmp_path / "x/out/a").read_bytes() == b"1"
+    assert (tmp_path / "x/out/b/c").read_bytes() == b"2"
+    assert [path.name for path in (tmp_path / "x").iterdir()] == ["out"]
+
+
+def test_a_folder_that_has_something_in_it_is_not_replaced(tmp_path):
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out/mine").touch()
+    with pytest.raises(OSError, match="not empty"):
+        write_folder(tmp_path / "out", FOLDER)
+    assert list(tmp_path.rglob("*")) == [
+        tmp_path / "out",
+        tmp_path / "out/mine",
+    ]
+
+
+def test_a_full_disk_leaves_no_half_of_a_folder(tmp_path, monkeypatch):
+    def fail(*args):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "fsync", fail)
+    with pytest.raises(OSError, match=r"out', 2 B.*No space.*Free some"):
+        write_folder(tmp_path / "out", FOLDER)
+    assert list(tmp_path.iterdir()) == []

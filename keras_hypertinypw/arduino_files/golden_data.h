@@ -3,6 +3,9 @@
 #ifndef GOLDEN_DATA_H_
 #define GOLDEN_DATA_H_
 
+// $tolerance_comment
+constexpr int kTolerance = $tolerance;
+
 constexpr unsigned int kNumCases = $num_cases;
 constexpr unsigned int kInputSize = $input_size;
 constexpr unsigned int kOutputSize = $output_size;
