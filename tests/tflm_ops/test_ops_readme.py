@@ -1,0 +1,59 @@
+"""What tflm_ops/README.md says about messages and flash."""
+
+import json
+import re
+import subprocess
+import sys
+
+import pytest
+from cpp_build import REPOSITORY, TFLM_OPS, arm_tool
+
+from keras_hypertinypw import native
+
+README = (TFLM_OPS / "README.md").read_text()
+
+
+def section(title):
+    return README.split(f"\n## {title}\n", 1)[1].split("\n## ", 1)[0]
+
+
+def rows(title):
+    """Returns the cells of a section's table, without its head."""
+    lines = re.findall(r"^\| (.+) \|$", section(title), re.MULTILINE)
+    return [line.split(" | ") for line in lines[2:]]
+
+
+def messages():
+    """Returns every error message of the op, in the order of the errors."""
+    library, found = native.load(), []
+    while (text := library.HypertinypwFormatErrorMessage(len(found))) != (
+        b"unknown error"
+    ):
+        found.append(text.decode())
+    return found
+
+
+def test_the_readme_explains_every_message():
+    no_error, *errors = messages()
+    assert no_error == "no error" and len(errors) > 20
+    assert [message for message, _ in rows("Error messages")] == errors
+
+
+def test_the_readme_has_the_current_flash():
+    version = subprocess.check_output(
+        [arm_tool("g++"), "-dumpversion"], text=True
+    )
+    if not version.startswith("12.2"):
+        pytest.skip(f"The README quotes GCC 12.2. This is {version.strip()}.")
+    script = REPOSITORY / "benchmarks/op_size.py"
+    printed = subprocess.check_output([sys.executable, script], text=True)
+    assert [[name.strip("`"), size] for name, size in rows("Flash")] == [
+        [name, f"{size:,} B"] for name, size in json.loads(printed).items()
+    ]
+
+
+@pytest.mark.parametrize(
+    "path", sorted(set(re.findall(r"`([\w/]+/[\w.]+\.py)`", README)))
+)
+def test_every_file_it_names_is_there(path):
+    assert (REPOSITORY / path).is_file()
