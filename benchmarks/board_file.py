@@ -40,9 +40,14 @@ def synthesis_cases(specs: Sequence[PointwiseSpec]) -> bytes:
     file = BoardFile()
     file.ints(len(specs))
     for spec in specs:
-        file.array(spec.options_to_bytes())
-        file.array(spec.codes_to_bytes())
-        file.array(spec.generator.to_bytes())
-        file.array(np.array(spec.kernel_shape, "<i4"))
+        add_spec(file, spec)
         file.array(integer.synthesize(spec))
     return file.to_bytes()
+
+
+def add_spec(file: BoardFile, spec: PointwiseSpec) -> None:
+    """Appends what a GeneratePW op gets: options, codes, blob, shape."""
+    file.array(spec.options_to_bytes())
+    file.array(spec.codes_to_bytes())
+    file.array(spec.generator.to_bytes())
+    file.array(np.array(spec.kernel_shape, "<i4"))
