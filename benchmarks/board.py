@@ -13,7 +13,11 @@ from collections.abc import Sequence
 
 TFLM_OPS = pathlib.Path(__file__).resolve().parent.parent / "tflm_ops"
 FIRMWARE = TFLM_OPS / "firmware"
-ARITHMETIC = (TFLM_OPS / "generate_pw.cc", TFLM_OPS / "generate_pw_format.cc")
+ARITHMETIC = (
+    TFLM_OPS / "generate_pw.cc",
+    TFLM_OPS / "generate_pw_format.cc",
+    TFLM_OPS / "generate_pw_lanes.cc",
+)
 SUPPORT = (FIRMWARE / "startup.cc", FIRMWARE / "input_file.cc")
 PACKAGES = {
     "arm-none-eabi-g++": "gcc-arm-none-eabi libstdc++-arm-none-eabi-newlib",
@@ -23,8 +27,6 @@ CORTEX_M4 = (
     *("-mcpu=cortex-m4", "-mthumb"),
     *("-mfloat-abi=hard", "-mfpu=fpv4-sp-d16"),
 )
-# Its code runs on a Cortex-M4 too, but has no DSP extension.
-CORTEX_M3 = ("-mcpu=cortex-m3", "-mthumb", "-mfloat-abi=soft")
 WARNINGS = ("-Wall", "-Wextra", "-Werror")
 CPP = ("-std=c++17", "-fno-exceptions", "-fno-rtti", *WARNINGS)
 LINK = (
@@ -49,7 +51,6 @@ def build(
     program: pathlib.Path,
     sources: Sequence[pathlib.Path],
     *,
-    cpu: Sequence[str] = CORTEX_M4,
     optimization: str = "-O2",
     flags: Sequence[str] = (),
     objects: Sequence[pathlib.Path] = (),
@@ -59,12 +60,11 @@ def build(
     Args:
         program: Where it goes.
         sources: C++ files.
-        cpu: The compiler's flags for a processor and its floating point.
         optimization: `-Os`, `-O2` and the like.
         flags: More flags for the compiler.
         objects: Object files and libraries to link.
     """
-    compiler = ("arm-none-eabi-g++", *cpu)
+    compiler = ("arm-none-eabi-g++", *CORTEX_M4)
     start = subprocess.check_output(
         [*compiler, "-print-file-name=rdimon-crt0.o"], text=True
     )

@@ -17,7 +17,12 @@ import subprocess
 import sys
 import tempfile
 
-SOURCES = ("generate_pw", "generate_pw_format", "generate_pw_op")
+SOURCES = (
+    "generate_pw",
+    "generate_pw_format",
+    "generate_pw_lanes",
+    "generate_pw_op",
+)
 TFLM_OPS = pathlib.Path(__file__).resolve().parent.parent / "tflm_ops"
 FLAGS = (
     *("-std=c++17", "-Os", "-fno-exceptions", "-fno-rtti"),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -12,6 +14,7 @@ import tf_keras as keras
 from keras_hypertinypw.errors import ConversionError
 
 _RANGE_DECAY = 0.999  # Of tfmot's MovingAverageQuantizer.
+_DROPOUTS = ("Dropout", "Dropout1D", "Dropout2D")
 _AllValuesQuantizer = tfmot.quantization.keras.quantizers.AllValuesQuantizer
 
 
@@ -38,17 +41,36 @@ def calibrate(model: keras.Model, inputs: Any) -> None:
     def step():
         model(inputs, training=True)
 
-    for layer in model.layers:
-        ranges = _ranges(layer)
-        if not ranges:
-            continue
-        for weight in ranges:
-            weight.assign(0.0)
-        step()
-        quantizer = getattr(layer, "quantizer", None)
-        if not isinstance(quantizer, _AllValuesQuantizer):
+    with _without_dropout(model):
+        for layer in model.layers:
+            ranges = _ranges(layer)
+            if not ranges:
+                continue
             for weight in ranges:
-                weight.assign(weight / (1 - _RANGE_DECAY))
+                weight.assign(0.0)
+            step()
+            quantizer = getattr(layer, "quantizer", None)
+            if not isinstance(quantizer, _AllValuesQuantizer):
+                for weight in ranges:
+                    weight.assign(weight / (1 - _RANGE_DECAY))
+
+
+@contextlib.contextmanager
+def _without_dropout(model: keras.Model) -> Iterator[None]:
+    """Inside it nothing is dropped, nor scaled up for what is dropped."""
+    layers = [getattr(layer, "layer", layer) for layer in model.layers]
+    rates = {
+        layer: layer.rate
+        for layer in layers
+        if type(layer).__name__.endswith(_DROPOUTS)
+    }
+    for layer in rates:
+        layer.rate = 0.0
+    try:
+        yield
+    finally:
+        for layer, rate in rates.items():
+            layer.rate = rate
 
 
 def require_ranges(model: keras.Model) -> None:

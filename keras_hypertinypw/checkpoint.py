@@ -60,7 +60,13 @@ class Checkpoint:
                 # In the order of the indices: a .npz keeps that of `save`.
                 for key in file.files[1:]:
                     lists[key.split("/")[0]].append(file[key])
-        except (ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+        except (
+            ValueError,
+            KeyError,
+            EOFError,
+            NotImplementedError,
+            zipfile.BadZipFile,
+        ) as error:
             raise ConversionError(
                 f"Expected '{path}' as `hypertinypw train` wrote it. Received: "
                 f"a damaged file: {error}. Delete it; the same `train` command "

@@ -211,11 +211,19 @@ def _add_convert(subparsers: Any) -> None:
         help="the folder of a finished `train`, or a float .keras file",
     )
     _add_out(parser, None, "where to write the .tflite")
-    parser.add_argument(
+    kernels = parser.add_mutually_exclusive_group()
+    kernels.add_argument(
         "--residency",
         choices=RESIDENCIES,
         default=RESIDENCIES[0],
         help="keep kernels in the arena, or make them at every inference",
+    )
+    kernels.add_argument(
+        "--arena_budget",
+        type=int,
+        metavar="BYTES",
+        help="size of the tensor arena: keep the kernels that it has room "
+        "for, and make the others at every inference",
     )
     parser.add_argument(
         "--synthesis",

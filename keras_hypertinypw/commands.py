@@ -89,6 +89,7 @@ def convert(options: argparse.Namespace) -> Outcome:
             stored=stored,
             residency=options.residency,
             synthesis=options.synthesis,
+            arena_budget=options.arena_budget,
         )
     write_atomically(pathlib.Path(options.out), content)
     return _written(options.out, content)
@@ -114,6 +115,8 @@ def evaluate(options: argparse.Namespace) -> Outcome:
 def footprint(options: argparse.Namespace) -> Outcome:
     """Implements `hypertinypw footprint`."""
     from keras_hypertinypw import footprint as count
+    from keras_hypertinypw.device import device_footprint
+    from keras_hypertinypw.errors import ConversionError
     from keras_hypertinypw.interpreter import Interpreter
 
     content = _read(options.model)
@@ -122,6 +125,11 @@ def footprint(options: argparse.Namespace) -> Outcome:
         sizes = dataclasses.replace(
             sizes, arena_bytes=interpreter.arena_used_bytes
         )
+    try:
+        device = device_footprint(content)
+        prediction = str(device)
+    except ConversionError as error:
+        device, prediction = None, f"arena, predicted: none. {error}"
     if options.report:
         # Loads matplotlib, which nothing else here needs.
         from keras_hypertinypw import html_footprint
@@ -131,9 +139,11 @@ def footprint(options: argparse.Namespace) -> Outcome:
             pathlib.Path(options.model).name,
             sizes,
             content,
+            device,
             command=options.command_line,
         )
-    return EXIT_OK, str(sizes), sizes.to_dict()
+    record = {**sizes.to_dict(), "device": device and device.to_dict()}
+    return EXIT_OK, f"{sizes}\n{prediction}", record
 
 
 def verify(options: argparse.Namespace) -> Outcome:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pathlib
+import tokenize
 import zipfile
 
 import numpy as np
@@ -54,7 +55,13 @@ def _load_array(path: str) -> np.ndarray:
         array = np.load(path, allow_pickle=False)
     except OSError as error:
         received = f"'{path}': {error.strerror or error}"
-    except (ValueError, EOFError, zipfile.BadZipFile):
+    except (
+        ValueError,
+        EOFError,
+        SyntaxError,  # A header that numpy parses as Python.
+        tokenize.TokenError,
+        zipfile.BadZipFile,
+    ):
         received = f"'{path}' of another kind, or damaged"
     else:
         if isinstance(array, np.ndarray):

@@ -9,6 +9,7 @@ from keras_hypertinypw import checks
 from keras_hypertinypw.errors import ConversionError
 from keras_hypertinypw.freezing import freeze
 from keras_hypertinypw.op_insertion import insert_generate_ops
+from keras_hypertinypw.planner import plan_residency, set_residencies
 from keras_hypertinypw.spec import Residency, Synthesis
 from keras_hypertinypw.verification import verify as verify_model
 
@@ -23,6 +24,7 @@ def convert_keras_model(
     inference_output_type: tf.DType = tf.int8,
     residency: Residency = "cached",
     synthesis: Synthesis = "lazy",
+    arena_budget: int | None = None,
     verify: bool = True,
 ) -> bytes:
     """Converts a quantized, trained model to an int8 `.tflite`.
@@ -38,6 +40,10 @@ def convert_keras_model(
             synthesizes it at every inference and needs less of it.
         synthesis: "lazy" at the first inference, "boot" when the interpreter
             allocates its tensors; boot needs cached kernels.
+        arena_budget: Size of the tensor arena, in bytes. Kernels then stay
+            in it as far as it has room, the ones that take longest to make
+            first (see `plan_residency`); the others are made at every
+            inference, also with boot synthesis.
         verify: Whether to run the result in TFLM against the dense model.
 
     Returns:
@@ -45,11 +51,21 @@ def convert_keras_model(
 
     Raises:
         ConversionError: If the model cannot be frozen (see `freeze`), a
-            kernel differs from its definition, or TFLM's outputs differ.
-        ValueError: If an option is not one of those above.
+            kernel differs from its definition, TFLM's outputs differ, or
+            the model does not fit the budget.
+        ValueError: If an option is not one of those above, or a budget meets
+            a residency.
     """
     checks.one_of("inference_input_type", inference_input_type, _IO_TYPES)
     checks.one_of("inference_output_type", inference_output_type, _IO_TYPES)
+    if arena_budget is not None:
+        checks.positive_int("arena_budget", arena_budget)
+        if residency != "cached":
+            raise ValueError(
+                "Expected either `arena_budget`, which chooses the residency "
+                "of each kernel, or a `residency`. Received: arena_budget="
+                f"{arena_budget} and residency='{residency}'. Leave one out."
+            )
     if verify and (len(model.inputs), len(model.outputs)) != (1, 1):
         raise ConversionError(
             "Expected a model with one input and one output to verify. "
@@ -64,6 +80,9 @@ def convert_keras_model(
         synthesis=synthesis,
     )
     content = insert_generate_ops(frozen.dense_model, frozen.specs)
+    if arena_budget is not None:
+        residencies = plan_residency(content, arena_budget)
+        content = set_residencies(content, residencies)
     if verify:
         result = verify_model(content, dense_model=frozen.dense_model)
         if not result.identical:

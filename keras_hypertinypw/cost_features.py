@@ -15,11 +15,12 @@ from typing import Any
 from ai_edge_litert import schema_py_generated as schema
 
 from keras_hypertinypw.flatbuffer import operator_name, tensor_shape
-from keras_hypertinypw.spec import MAX_HIDDEN_UNITS, PointwiseSpec, padded
+from keras_hypertinypw.spec import PointwiseSpec, padded
 
-# As in `tflm_ops/generate_pw.cc`.
-LANES_AT_ONCE = 4
+# As in `tflm_ops/generate_pw_lanes.{h,cc}`.
+LANES = 4
 GROUP = 4
+MAX_LANE_WIDTH = 64
 
 
 @dataclasses.dataclass(frozen=True)
@@ -39,45 +40,60 @@ def synthesis_features(spec: PointwiseSpec) -> Features:
     """Returns the work of one synthesis of a layer's kernel."""
     generator = spec.generator
     hidden = [layer.num_out for layer in generator.layers[:-1]]
-    width = max([generator.code_dim, *hidden])
-    fits = padded(width) * LANES_AT_ONCE <= MAX_HIDDEN_UNITS
-    lanes = LANES_AT_ONCE if fits else 1
-    passes = -(-spec.num_blocks // lanes)
-    code_groups = padded(generator.code_dim) // GROUP
+    signs = {
+        "negated_weight": int(spec.row_signs.sum())
+        * (spec.num_weights // spec.rows),
+        "row": spec.rows * bool(spec.row_signs.any()),
+    }
+    if max([generator.code_dim, *hidden]) > MAX_LANE_WIDTH:
+        return Features("synthesis_blocks", {**_block_work(spec), **signs})
+    passes = -(-spec.num_blocks // LANES)
     has_skip = generator.skip_weights is not None
-    groups = sum(
-        layer.num_out * padded(layer.num_in) // GROUP
-        for layer in generator.layers
+    code_groups = padded(generator.code_dim) // GROUP
+    # A single block in the last pass ends where the kernel does.
+    outputs = passes * generator.block_size
+    if spec.num_blocks % LANES == 1:
+        outputs -= -spec.num_weights % generator.block_size
+    *hidden_layers, last = generator.layers
+    groups = passes * sum(
+        layer.num_out * padded(layer.num_in) // GROUP for layer in hidden_layers
     )
-    if has_skip:
-        groups += generator.block_size * code_groups
-    # A block that is cut off, alone in its pass, is not made to its end.
-    rest = spec.num_weights - (passes - 1) * lanes * generator.block_size
-    outputs = (passes - 1) * generator.block_size
-    outputs += min(rest, generator.block_size)
-    row_size = spec.num_weights // spec.rows
-    last_groups = groups - sum(
-        layer.num_out * padded(layer.num_in) // GROUP
-        for layer in generator.layers[:-1]
-    )
-    hidden_groups = groups - last_groups
-    last_groups = outputs * last_groups // generator.block_size
+    groups += outputs * (padded(last.num_in) // GROUP + code_groups * has_skip)
     return Features(
-        f"synthesis_{lanes}_lanes",
+        "synthesis_lanes",
         {
             "call": 1,
             "pass": passes,
             "layer": passes * len(generator.layers),
-            "code": passes * lanes * generator.code_dim,
-            "group": passes * hidden_groups + last_groups,
+            "code": passes * LANES * generator.code_dim,
+            "group": groups,
             "hidden_output": passes * sum(hidden),
             "output": outputs,
             "skip_output": outputs * has_skip,
-            "skip_code": passes * lanes * code_groups * GROUP * has_skip,
-            "negated_weight": int(spec.row_signs.sum()) * row_size,
-            "row": spec.rows * bool(spec.row_signs.any()),
+            "skip_code": passes * LANES * code_groups * GROUP * has_skip,
+            **signs,
         },
     )
+
+
+def _block_work(spec: PointwiseSpec) -> dict[str, int]:
+    """Returns the work of one block after the other, the last one cut off."""
+    *hidden, last = spec.generator.layers
+    num_in = last.num_in
+    outputs = 1
+    if spec.generator.skip_weights is not None:
+        num_in += spec.generator.code_dim
+        outputs = 2
+    return {
+        "call": 1,
+        "block": spec.num_blocks,
+        "layer": spec.num_blocks * len(spec.generator.layers),
+        "code": spec.num_blocks * spec.generator.code_dim,
+        "mac": spec.num_blocks * sum(w.num_in * w.num_out for w in hidden)
+        + spec.num_weights * num_in,
+        "hidden_output": spec.num_blocks * sum(w.num_out for w in hidden),
+        "output": spec.num_weights * outputs,
+    }
 
 
 def operator_features(

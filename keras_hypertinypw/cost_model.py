@@ -42,8 +42,7 @@ def inference_instructions(model_content: bytes) -> int:
     """Estimates what one inference executes, kernels being there.
 
     The sum over ops with CMSIS-NN's kernels. The interpreter around them is
-    not counted, nor are ops without a coefficient; see
-    `uncounted_operators`.
+    not counted, nor are ops of other kinds than those that were measured.
 
     Args:
         model_content: Bytes of an int8 `.tflite`.
@@ -56,4 +55,8 @@ def inference_instructions(model_content: bytes) -> int:
         operator_features(model, operator)
         for operator in model.subgraphs[0].operators
     )
-    return sum(instructions(features) for features in found if features)
+    return sum(
+        instructions(features)
+        for features in found
+        if features and features.kind in _coefficients()
+    )

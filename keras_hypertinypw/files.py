@@ -6,6 +6,7 @@ import errno
 import os
 import pathlib
 
+_MAX_LINKS = 40  # As Linux; a circle of links has no end.
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
@@ -13,13 +14,18 @@ def write_atomically(path: pathlib.Path, content: bytes) -> None:
     """Writes a file under a temporary name, then renames it.
 
     Args:
-        path: Destination; its folder is created.
+        path: Destination; its folder is created, and a link is followed.
         content: What the file will hold.
 
     Raises:
         OSError: If it cannot be written; what was there before stays.
     """
     try:
+        # Of the file alone: what leads to the folder may be no ordinary link.
+        for _ in range(_MAX_LINKS):
+            if not path.is_symlink():
+                break
+            path = path.parent / path.readlink()
         path.parent.mkdir(parents=True, exist_ok=True)
         _replace(path, content)
     except OSError as error:

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from keras_hypertinypw import html_page, plots
+from keras_hypertinypw.device import DeviceFootprint
 from keras_hypertinypw.environment import versions
 from keras_hypertinypw.files import write_atomically
 from keras_hypertinypw.footprint import Footprint
@@ -25,6 +26,7 @@ def write_page(
     name: str,
     sizes: Footprint,
     content: bytes,
+    device: DeviceFootprint | None,
     *,
     command: str,
 ) -> None:
@@ -35,6 +37,7 @@ def write_page(
         name: What to call the `.tflite` file.
         sizes: Its footprint.
         content: Its bytes.
+        device: What is predicted for a microcontroller, if anything.
         command: The command line, for the record.
     """
     values, specs = sizes.to_dict(), read_specs(content)
@@ -45,6 +48,7 @@ def write_page(
         html_page.tiles(*size_tiles(values), kernels),
         bytes_section(values),
         _kernels_section(values, specs),
+        _device_section(device),
         _origin_section(command),
     ]
     page = html_page.page(
@@ -129,6 +133,35 @@ def _kernels_section(
         f"The device makes them from {parts['codes']:,} B of codes and one "
         f"shared generator of {parts['generator']:,} B.",
         html_page.table("What is generated", ("Kernel", "Made", "Codes"), rows),
+    )
+
+
+def _device_section(device: DeviceFootprint | None) -> str:
+    if device is None:
+        return html_page.section(
+            "On the device",
+            "Not predicted: the file holds operators or state that the "
+            "prediction does not know.",
+        )
+    arena = [
+        (name.capitalize(), f"{host:,} B", f"{board:,} B")
+        for name, host, board in device.arena_rows()
+    ]
+    instructions = [
+        ("First inference", f"{device.first_instructions:,}"),
+        ("Every later one", f"{device.steady_instructions:,}"),
+        ("Error against QEMU, up to", device.cost_error),
+    ]
+    return html_page.section(
+        "On the device",
+        "Predicted from the bytes of the file, without running it. The board "
+        "is a Cortex-M4 with CMSIS-NN: narrower pointers, more scratch.",
+        html_page.table("Tensor arena", ("Part", "x86-64", "Cortex-M4"), arena),
+        html_page.table(
+            "Instructions on a Cortex-M4",
+            ("Inference", "Estimated"),
+            instructions,
+        ),
     )
 
 

@@ -137,7 +137,8 @@ def _origin_section(result: Mapping[str, Any]) -> str:
     schedule = config.pop("schedule")
     return html_page.section(
         "How it was made",
-        "The same command, data and versions give the same page again.",
+        "The same command, data and versions give the same page again on the "
+        "same machine.",
         html_page.code("Command", result["command"]),
         html_page.table("Versions", (), result["versions"].items(), dense=True),
         html_page.table(

@@ -2,29 +2,47 @@
 
 from __future__ import annotations
 
+import inspect
+from typing import Any
+
 import tf_keras as keras
 
 from keras_hypertinypw.errors import ConversionError
-from keras_hypertinypw.keras_checks import require_functional
+from keras_hypertinypw.keras_checks import all_layers, require_functional
 from keras_hypertinypw.model_graph import ModelGraph
 
 
 def read_graph(model: keras.Model) -> ModelGraph:
     """Returns a model's graph; models inside it become their layers.
 
-    Where a model inside was called with `training=False`, its batch norms
-    are frozen and its dropouts drop nothing.
+    A layer whose name is taken gets that of its model in front. Where a model
+    inside was called with `training=False`, its batch norms still are, and
+    its dropouts and the like are gone.
 
     Raises:
-        ConversionError: If a model inside is called twice, is no functional
-            or sequential one, or has a layer of the same name as another.
+        ConversionError: If a model inside is called twice, or with
+            `training=True`, is no functional or sequential one, shares a
+            layer with the model around it, or takes dictionaries.
     """
     require_functional(model)
     graph = ModelGraph(model)
     for layer in model.layers:
         if isinstance(layer, keras.Model):
+            _require_nothing_shared(model, layer)
             _inline(graph, layer)
     return graph
+
+
+def _require_nothing_shared(model: keras.Model, inner: keras.Model) -> None:
+    others = [layer for layer in model.layers if layer is not inner]
+    for layer in all_layers(inner):
+        is_input = isinstance(layer, keras.layers.InputLayer)
+        if not is_input and any(layer is other for other in others):
+            raise ConversionError(
+                f"Layer '{layer.name}': expected calls on one level. Received: "
+                f"calls inside the model '{inner.name}' and around it. Make "
+                "one layer for each."
+            )
 
 
 def _inline(graph: ModelGraph, model: keras.Model) -> None:
@@ -36,17 +54,41 @@ def _inline(graph: ModelGraph, model: keras.Model) -> None:
             f"{len(calls)}. Make one model for each call."
         )
     inner = read_graph(model)
-    # Its inputs go.
-    stay = {*inner.layers} - {*inner.names("InputLayer")}
-    taken = sorted(stay & {*graph.layers})
-    if taken:
+    training = _call_arguments(calls[0]).get("training")
+    if training:
         raise ConversionError(
-            f"Model '{name}' inside a model: expected layers of other names "
-            f"than those around it. Received: {taken} in both. Rename one."
+            f"Model '{name}' inside a model: expected a call that leaves "
+            "`training` to Keras, or sets it to False. Received: "
+            f"training={training}. Call it without."
         )
-    if calls[0][0][3:] and calls[0][0][3].get("training") is False:
-        for batch_norm in inner.names("BatchNormalization"):
-            inner.config(batch_norm)["trainable"] = False
-        for dropout in inner.names("Dropout"):
-            inner.config(dropout)["rate"] = 0.0
+    if training is not None:
+        _stop_training(inner, model)
+    # Its inputs go, and its own name becomes free.
+    stay = {*inner.layers} - {*inner.names("InputLayer")}
+    for taken in sorted(stay & ({*graph.layers} - {name})):
+        new = f"{name}_{taken}"
+        while new in inner.layers or new in graph.layers:
+            new += "_"
+        inner.rename(taken, new)
     graph.absorb(name, inner)
+
+
+def _call_arguments(call: Any) -> dict[str, Any]:
+    """Returns the keyword arguments of a call."""
+    references = call if isinstance(call, list) else []
+    return next((r[3] for r in references if len(r) > 3), {})
+
+
+def _stop_training(graph: ModelGraph, model: keras.Model) -> None:
+    """Makes layers do in training what they do in inference."""
+    for layer in all_layers(model):
+        if layer.name not in graph.layers:
+            continue
+        if "training" not in inspect.signature(layer.call).parameters:
+            continue
+        if layer.weights:
+            for call in graph.layers[layer.name]["inbound_nodes"]:
+                for reference in call:
+                    reference[3:] = [{"training": False}]
+        else:
+            graph.remove(layer.name)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import signal
 import sys
+import threading
 from collections.abc import Iterator
 from types import FrameType
 
@@ -20,8 +21,12 @@ def noted() -> Iterator[list[int]]:
     tells what it was. Python drops what is raised in a destructor or a
     callback of weakref: then it is raised again, a moment later. A signal
     that the process was started to ignore, as by `nohup`, stays ignored.
+    Threads other than the main one get no signals: there it does nothing.
     """
     received: list[int] = []
+    if threading.current_thread() is not threading.main_thread():
+        yield received
+        return
     report = sys.unraisablehook
 
     def note(number: int, frame: FrameType | None) -> None:

@@ -54,11 +54,12 @@ def require_float_layers(model: keras.Model) -> None:
         ConversionError: If a layer is of another type.
     """
     for layer in all_layers(model):
-        if layer.compute_dtype != "float32":
+        is_input = isinstance(layer, keras.layers.InputLayer)
+        if not is_input and layer.compute_dtype != "float32":
             raise ConversionError(
                 f"Layer '{layer.name}': expected float32. Received: "
-                f"{layer.compute_dtype}. Build the model without mixed "
-                "precision."
+                f"{layer.compute_dtype}. Build the model with "
+                "`dtype='float32'` and without mixed precision."
             )
         if type(layer).__module__.startswith(tfmot.__name__):
             raise ConversionError(

@@ -15,7 +15,12 @@ import tf_keras as keras
 
 from keras_hypertinypw.errors import ConversionError
 from keras_hypertinypw.generator import generator_scope
-from keras_hypertinypw.references import Targets, find_references, redirected
+from keras_hypertinypw.references import (
+    Targets,
+    find_references,
+    redirected,
+    renamed,
+)
 
 
 class ModelGraph:
@@ -28,16 +33,28 @@ class ModelGraph:
         layers: Layer entries (`class_name`, `config`, `inbound_nodes`) by
             layer name, in the model's order.
         weights: Lists of arrays by layer name, as `layer.get_weights()`.
+        ranks: Ranks of the layers' outputs by layer name; None for several.
         output_shapes: Shapes of the model's outputs by layer name.
+
+    Raises:
+        ConversionError: If Keras cannot write a layer as configuration.
     """
 
     def __init__(self, model: keras.Model) -> None:
-        if isinstance(model, keras.Sequential):
-            model = keras.Model(model.inputs, model.outputs, name=model.name)
-        self._config = copy.deepcopy(model.get_config())
+        model = _with_layers(model)
+        self._config = copy.deepcopy(_read_config(model))
         self.layers = _by_name(self._config["layers"])
         self.weights: dict[str, list[np.ndarray]] = {
             layer.name: layer.get_weights() for layer in model.layers
+        }
+        self.ranks: dict[str, int | None] = {
+            layer.name: _rank(layer.get_output_at(0)) for layer in model.layers
+        }
+        # Keras finds only registered classes by their names.
+        self._classes: dict[str, type] = {
+            type(layer).__name__: type(layer)
+            for layer in model.layers
+            if not type(layer).__module__.startswith(keras.__name__)
         }
         self.output_shapes: dict[str, tuple[int | None, ...]] = {
             tensor._keras_history.layer.name: tuple(tensor.shape)
@@ -76,6 +93,11 @@ class ModelGraph:
         """Returns the mutable config of a layer."""
         return self.layers[name]["config"]
 
+    @property
+    def output_names(self) -> list[str]:
+        """Names of the layers whose outputs are the model's."""
+        return find_references(self._config["output_layers"], self.layers)
+
     def inputs_of(self, name: str) -> list[str]:
         """Returns the names of the layers a layer reads, with repetition."""
         return find_references(self.layers[name]["inbound_nodes"], self.layers)
@@ -92,8 +114,7 @@ class ModelGraph:
     def only_consumer(self, name: str) -> str | None:
         """Returns the layer that alone reads `name`, once, if there is one."""
         consumers = self.readers_of(name)
-        outputs = find_references(self._config["output_layers"], self.layers)
-        if len(consumers) == 1 and name not in outputs:
+        if len(consumers) == 1 and name not in self.output_names:
             return consumers[0]
         return None
 
@@ -150,24 +171,57 @@ class ModelGraph:
 
         Args:
             name: The model inside, called once.
-            inner: Its graph, whose layers have other names than this one's;
-                it is used up.
+            inner: Its graph, which is used up. Its layers have other names
+                than this one's.
+
+        Raises:
+            ConversionError: If its inputs or outputs are dictionaries.
         """
         (call,) = self.layers[name]["inbound_nodes"]
+        ends = (inner._config["input_layers"], inner._config["output_layers"])
+        if any(isinstance(end, dict) for end in (call, *ends)):
+            raise ConversionError(
+                f"Model '{name}' inside a model: expected inputs and outputs "
+                "as tensors or lists of them. Received: a dictionary. Build "
+                "the model inside with lists."
+            )
         inputs = [entry[0] for entry in inner._config["input_layers"]]
         inner._redirect(
             {old: [source] for old, source in zip(inputs, call, strict=True)}
         )
         self._redirect({name: inner._config["output_layers"]})
+        kept = [layer for layer in inner.layers if layer not in inputs]
         position = self._position(name)
         self._config["layers"][position : position + 1] = [
-            inner.layers[layer] for layer in inner.layers if layer not in inputs
+            inner.layers[layer] for layer in kept
         ]
         self.layers = _by_name(self._config["layers"])
-        del self.weights[name]
-        self.weights |= inner.weights
-        if self.output_shapes.pop(name, None):
-            self.output_shapes |= inner.output_shapes
+        self._classes |= inner._classes
+        del self.weights[name], self.ranks[name]
+        self.weights |= {layer: inner.weights[layer] for layer in kept}
+        self.ranks |= {layer: inner.ranks[layer] for layer in kept}
+        shapes = {**inner.output_shapes, **self.output_shapes}
+        self.output_shapes = {
+            layer: shapes[layer]
+            for layer in self.output_names
+            if layer in shapes
+        }
+
+    def rename(self, old: str, new: str) -> None:
+        """Gives a layer a name that no other has."""
+        names = self.layers
+        for entry in names.values():
+            entry["inbound_nodes"] = renamed(
+                entry["inbound_nodes"], names, old, new
+            )
+        for end in ("input_layers", "output_layers"):
+            self._config[end] = renamed(self._config[end], names, old, new)
+        names[old]["name"] = names[old]["config"]["name"] = new
+        self.layers = _by_name(self._config["layers"])
+        self.weights[new] = self.weights.pop(old)
+        self.ranks[new] = self.ranks.pop(old)
+        if old in self.output_shapes:
+            self.output_shapes[new] = self.output_shapes.pop(old)
 
     def _redirect(self, targets: Targets) -> None:
         """Makes readers and the model read something else."""
@@ -230,9 +284,17 @@ class ModelGraph:
         self._insert(self._position(name) + 1, entry, [])
 
     def build_model(self) -> keras.Model:
-        """Returns a new model of this graph, with these weights."""
-        with generator_scope():
-            model = keras.Model.from_config(self._config)
+        """Returns a new model of this graph, with these weights.
+
+        Raises:
+            ConversionError: If Keras cannot make a layer of its configuration.
+        """
+        scope = keras.saving.custom_object_scope(self._classes)
+        try:
+            with generator_scope(), scope:
+                model = keras.Model.from_config(self._config)
+        except (TypeError, ValueError) as error:
+            raise _not_copied(error) from error
         for layer in model.layers:
             layer.set_weights(self.weights[layer.name])
         return model
@@ -240,3 +302,32 @@ class ModelGraph:
 
 def _by_name(entries: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
     return {entry["config"]["name"]: entry for entry in entries}
+
+
+def _rank(outputs: Any) -> int | None:
+    shape = getattr(outputs, "shape", None)
+    return None if shape is None else shape.rank
+
+
+def _with_layers(model: keras.Model) -> keras.Model:
+    """Returns a model whose configuration lists inputs, layers and calls."""
+    is_sequential = isinstance(model, keras.Sequential)
+    if is_sequential or "layers" not in _read_config(model):
+        # Or a functional model of a class of its own.
+        return keras.Model(model.inputs, model.outputs, name=model.name)
+    return model
+
+
+def _read_config(model: keras.Model) -> dict[str, Any]:
+    try:
+        return model.get_config()
+    except (NotImplementedError, TypeError) as error:
+        raise _not_copied(error) from error
+
+
+def _not_copied(error: Exception) -> ConversionError:
+    return ConversionError(
+        "Expected layers that Keras copies by their configuration. Received: "
+        f"{str(error).partition(chr(10))[0]} Give custom layers a "
+        "`get_config`, and use layers instead of Lambda."
+    )

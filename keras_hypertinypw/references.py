@@ -43,6 +43,15 @@ def redirected(nested: Any, names: Container[str], targets: Targets) -> Any:
     return _map_references(nested, names, redirect)
 
 
+def renamed(nested: Any, names: Container[str], old: str, new: str) -> Any:
+    """Returns a copy in which a layer has another name."""
+
+    def rename(reference: list) -> list:
+        return [new if reference[0] == old else reference[0], *reference[1:]]
+
+    return _map_references(nested, names, rename)
+
+
 def _map_references(
     nested: Any, names: Container[str], function: Callable[[list], list]
 ) -> Any:

@@ -114,11 +114,23 @@ def to_tflite(
     stored: bool,
     residency: Residency = "cached",
     synthesis: Synthesis = "lazy",
+    arena_budget: int | None = None,
 ) -> bytes:
     """Converts a trained quantized model, generated or stored."""
+    if stored and arena_budget is not None:
+        raise ConversionError(
+            "Expected generated kernels, to choose which ones stay in the "
+            f"arena. Received: arena_budget={arena_budget} and a network that "
+            "stores every kernel. Leave the budget out."
+        )
     if stored:
         return to_dense_tflite(model)
-    return convert_keras_model(model, residency=residency, synthesis=synthesis)
+    return convert_keras_model(
+        model,
+        residency=residency,
+        synthesis=synthesis,
+        arena_budget=arena_budget,
+    )
 
 
 def load_quantized(out: pathlib.Path) -> tuple[keras.Model, RunConfig]:

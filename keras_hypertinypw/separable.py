@@ -6,6 +6,7 @@ from typing import Any
 
 import tf_keras as keras
 
+from keras_hypertinypw.errors import ConversionError
 from keras_hypertinypw.model_graph import ModelGraph
 
 _RANKS = {"SeparableConv1D": 1, "SeparableConv2D": 2}
@@ -37,6 +38,9 @@ def split_separable(graph: ModelGraph) -> None:
 
     The pointwise convolution keeps the layer's name, and with it its readers;
     the depthwise one adds `_depthwise`.
+
+    Raises:
+        ConversionError: If the padding is causal.
     """
     for name in list(graph.layers):
         rank = _RANKS.get(graph.class_name(name))
@@ -46,6 +50,11 @@ def split_separable(graph: ModelGraph) -> None:
 
 def _split(graph: ModelGraph, name: str, rank: int) -> None:
     config = graph.config(name)
+    if config["padding"] == "causal":
+        raise ConversionError(
+            f"Layer '{name}': expected padding 'same' or 'valid'. Received: "
+            "'causal'. Put a ZeroPadding1D before a 'valid' convolution."
+        )
     depthwise_kernel, *pointwise_weights = graph.weights[name]
     depthwise = getattr(keras.layers, f"DepthwiseConv{rank}D")(
         name=graph.unused_name(f"{name}_depthwise"),

@@ -61,7 +61,7 @@ class Verification:
             f"{self.arena_bytes:,} B of arena",
         ]
         lines += [
-            f"{count} syntheses of {name}"
+            f"{count} {'synthesis' if count == 1 else 'syntheses'} of {name}"
             for name, count in self.generate_counts.items()
         ]
         return "\n".join(lines)

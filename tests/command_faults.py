@@ -95,6 +95,22 @@ def no_calibration(folder):
     return convert(folder)
 
 
+@COMMANDS.fault("`--arena_budget` beside `--residency`")
+def budget_and_residency(folder):
+    return convert(folder, "--arena_budget=65536", "--residency=per_invoke")
+
+
+@COMMANDS.fault("an `--arena_budget` that is no number")
+def budget_word(folder):
+    return convert(folder, "--arena_budget=64k")
+
+
+@COMMANDS.fault("an `--arena_budget` that nothing fits")
+def budget(folder):
+    inputs = calibration(folder, np.ones((9, 64, 3)))
+    return convert(folder, inputs, "--arena_budget=2000")
+
+
 @COMMANDS.fault("calibration data that are not there")
 def missing_calibration(folder):
     return convert(folder, f"--calibration_data={folder}/inputs.npy")

@@ -22,7 +22,13 @@ STRICT = (
 )
 # Soft float, so that any floating point would show as a call of __aeabi_f*.
 CORTEX_M4 = ("-mcpu=cortex-m4", "-mthumb", "-mfloat-abi=soft", "-Os")
-ARITHMETIC = ("generate_pw.cc", "generate_pw_format.cc")
+ARITHMETIC = (
+    "generate_pw.cc",
+    "generate_pw_format.cc",
+    "generate_pw_lanes.cc",
+)
+# Off on the host, unless a test wants it.
+LANES = "-DHYPERTINYPW_LANES=1"
 GLUE = "generate_pw_op.cc"
 
 

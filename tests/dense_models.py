@@ -76,18 +76,18 @@ def stock_model(shared_layer: bool = False) -> bytes:
     import tf_keras as keras
 
     keras.utils.set_random_seed(7)
-    # Else names, and so the file's size, depend on the models before.
-    keras.backend.reset_uids()
-    inputs = keras.Input(INPUT_SHAPE, batch_size=1)
-    x = keras.layers.Conv2D(6, 3, padding="same", activation="relu")(inputs)
-    x = keras.layers.Conv2D(12, 1)(x)
-    first = keras.layers.Conv2D(12, 1)
-    second = keras.layers.Conv2D(12, 1)
-    x = keras.layers.DepthwiseConv2D(3, padding="same")(first(x))
+    # Names of its own: they are in the file, and Keras numbers all others.
+    inputs = keras.Input(INPUT_SHAPE, batch_size=1, name="image")
+    conv, depthwise = keras.layers.Conv2D, keras.layers.DepthwiseConv2D
+    x = conv(6, 3, padding="same", activation="relu", name="stem")(inputs)
+    x = conv(12, 1, name="widen")(x)
+    first, second = conv(12, 1, name="first"), conv(12, 1, name="second")
+    x = depthwise(3, padding="same", name="depthwise")(first(x))
     x = (first if shared_layer else second)(x)
-    x = keras.layers.Conv2D(10, 1)(x)
-    x = keras.layers.Flatten()(x)
-    model = keras.Model(inputs, keras.layers.Dense(40)(x))
+    x = conv(10, 1, name="narrow")(x)
+    x = keras.layers.Flatten(name="flatten")(x)
+    outputs = keras.layers.Dense(40, name="logits")(x)
+    model = keras.Model(inputs, outputs, name="stock_model")
     samples = np.random.default_rng(8).normal(size=(32, 1, *INPUT_SHAPE))
 
     def representative_dataset():

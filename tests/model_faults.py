@@ -248,6 +248,27 @@ def boot_per_invoke(folder):
     )
 
 
+@CONVERTING.fault("an arena budget that no choice of kernels fits")
+def small_budget(folder):
+    model = keras_models.quantized_image_model()
+    htpw.convert_keras_model(model, arena_budget=2000)
+
+
+@CONVERTING.fault("an arena budget beside a residency")
+def budget_and_residency(folder):
+    htpw.convert_keras_model(
+        keras_models.quantized_image_model(),
+        residency="per_invoke",
+        arena_budget=64 * 1024,
+    )
+
+
+@CONVERTING.fault("an arena budget of no bytes")
+def no_budget(folder):
+    model = keras_models.quantized_image_model()
+    htpw.convert_keras_model(model, arena_budget=0)
+
+
 @CONVERTING.fault("int16 inputs")
 def input_type(folder):
     htpw.convert_keras_model(

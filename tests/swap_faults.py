@@ -61,6 +61,33 @@ def called_twice(folder):
     swap(around(layers.Conv2D(3, 1), calls=2))
 
 
-@SWAPPING.fault("a model inside the model with a layer of the same name")
-def same_name(folder):
-    swap(around(layers.Conv2D(3, 1, name="outer")))
+@SWAPPING.fault("a layer inside a model inside the model, and around it")
+def on_two_levels(folder):
+    shared = layers.Conv2D(3, 1, name="shared")
+    inputs = keras.Input((8, 8, 3))
+    inner = keras.Sequential([inputs, shared], name="inner")
+    swap(keras.Model(inputs, inner(shared(inputs))))
+
+
+@SWAPPING.fault("another generator of that name in the model")
+def same_generator_name(folder):
+    once = htpw.swap_pointwise(
+        user_models.plain(),
+        generator=keras_models.generator(),
+        keep_first=2,
+        fit_steps=1,
+    )
+    swap(once, keep_first=0)
+
+
+@SWAPPING.fault("NaN in an old kernel")
+def not_finite(folder):
+    model = user_models.plain()
+    keras_models.set_weight(model.get_layer("pointwise_2").kernel, float("nan"))
+    swap(model)
+
+
+@SWAPPING.fault("a causal SeparableConv1D")
+def causal(folder):
+    conv = layers.SeparableConv1D(4, 3, padding="causal", name="causal")
+    swap(keras.Sequential([keras.Input((16, 3)), conv, layers.Dense(2)]))

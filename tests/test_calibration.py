@@ -12,10 +12,11 @@ from keras_hypertinypw.errors import ConversionError
 SHAPE = (16, 4)
 
 
-def build(gain=1.0):
+def build(gain=1.0, layer=None):
     keras.utils.set_random_seed(5)
     inputs = keras.Input(SHAPE)
     x = HyperPointwise(8, keras_models.generator(), activation="relu")(inputs)
+    x = layer(x) if layer else x
     x = keras.layers.GlobalAveragePooling1D()(x)
     model = keras.Model(inputs, keras.layers.Dense(3)(x))
     kernel, bias = model.layers[-1].get_weights()
@@ -46,6 +47,16 @@ def test_ranges_hold_zero_and_the_outputs():
     require_ranges(quantized)
     assert np.ptp(outputs) > 0
     assert all(abs(value) < 0.1 for value in last.values())
+
+
+def test_dropout_neither_widens_ranges_nor_is_lost():
+    dropout = keras.layers.Dropout(0.5, name="dropout")
+    plain, dropped = build(), build(layer=dropout)
+    inputs = draw()
+    expected = quantize_model(plain, calibration_data=inputs)
+    found = quantize_model(dropped, calibration_data=inputs)
+    np.testing.assert_array_equal(found(inputs), expected(inputs))
+    assert found.get_layer("quant_dropout").layer.rate == 0.5
 
 
 def test_a_model_neither_trained_nor_calibrated_is_refused():

@@ -183,6 +183,26 @@ def test_footprint_writes_a_report_where_asked(tmp_path, capsys):
     assert page.count("64 × 1 × 1 × 64, kept in the arena") == 3
 
 
+def test_footprint_predicts_what_it_measures(capsys):
+    _, record = run_json(capsys, "footprint", str(EXAMPLE))
+    device = record["device"]
+    assert device["host"]["used_bytes"] == record["arena_bytes"]
+    cached = record["cached_kernel_bytes"]
+    assert device["board"]["cached_kernels"] == cached
+    assert device["first_instructions"] > device["steady_instructions"] > 0
+
+
+def test_footprint_prints_where_its_instructions_come_from(capsys):
+    _, record = run_json(capsys, "footprint", str(EXAMPLE))
+    assert cli.main(["footprint", str(EXAMPLE)]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[-1].startswith("error against QEMU")
+    errors = record["device"]["cost_errors"]
+    assert lines[-1].endswith("not measured") == (not errors)
+    steady = f"{record['device']['steady_instructions']:,}"
+    assert lines[-2].split()[-1] == steady
+
+
 def test_a_finished_training_is_not_repeated(finished_run):
     out, result = finished_run
     again = run_process(*json.loads(result.stdout)["command"].split()[1:])
@@ -198,6 +218,19 @@ def test_convert_repeats_the_file_of_a_run(finished_run, tmp_path):
     result = run_process("convert", str(out), "--out", str(path))
     assert result.returncode == 0, result.stderr[-3000:]
     assert path.read_bytes() == (out / "model.tflite").read_bytes()
+
+
+def test_convert_keeps_to_an_arena_budget(finished_run, tmp_path, capsys):
+    out, result = finished_run
+    arena = json.loads(result.stdout)["footprint"]["arena_bytes"]
+    path = tmp_path / "smaller.tflite"
+    flag = f"--arena_budget={arena - 1}"
+    status, _ = run_json(capsys, "convert", str(out), f"--out={path}", flag)
+    assert status == 0
+    _, record = run_json(capsys, "footprint", str(path))
+    assert record["arena_bytes"] < arena
+    assert record["device"]["host"]["used_bytes"] == record["arena_bytes"]
+    assert record["device"]["host"]["required_bytes"] < arena
 
 
 def test_evaluate_repeats_the_scores_of_a_run(finished_run, capsys):

@@ -77,3 +77,13 @@ def test_the_error_names_the_file_and_the_way_out(
     assert os.strerror(code) in str(error.value)
     assert way_out in str(error.value)
     assert not list(tmp_path.iterdir())
+
+
+def test_a_link_is_followed(tmp_path):
+    target, link = tmp_path / "folder" / "target", tmp_path / "link"
+    target.parent.mkdir()
+    target.write_bytes(b"old")
+    link.symlink_to(target)
+    write_atomically(link, b"new")
+    assert link.is_symlink()
+    assert target.read_bytes() == b"new"

@@ -6,6 +6,7 @@ import os
 import pathlib
 import shutil
 import subprocess
+import warnings
 
 import commands
 import pytest
@@ -68,6 +69,12 @@ def mounted(folder: pathlib.Path):
 @pytest.fixture(scope="module")
 def disk(tmp_path_factory):
     with mounted(tmp_path_factory.mktemp("disk")) as disk:
+        if not disk.is_small:
+            warnings.warn(
+                "No disk may be mounted here: files are limited instead, which "
+                "meets fewer places. Run the tests as root, or in CI.",
+                stacklevel=1,
+            )
         yield disk
 
 

@@ -1,6 +1,7 @@
 import keras_models
 import numpy as np
 import pytest
+import tensorflow as tf
 import tf_keras as keras
 
 from keras_hypertinypw import ConversionError, HyperPointwise, quantize_model
@@ -92,13 +93,29 @@ def test_layers_are_in_the_order_of_execution():
     assert names.index("before") < names.index("inner") < names.index("pool")
 
 
-@pytest.mark.parametrize("training", [None, False])
-def test_training_false_freezes_batch_norms_and_dropouts(training):
-    model = around(base(), training=training)
+def test_inner_layers_behave_as_in_inference_if_they_did():
+    model = around(base(), training=False)
     flat = read_graph(model).build_model()
-    is_frozen = training is False
-    assert flat.get_layer("inner_norm").trainable != is_frozen
-    assert flat.get_layer("inner_dropout").rate == (0 if is_frozen else 0.5)
+    inputs = keras_models.noise((4, *SHAPE))
+    np.testing.assert_array_equal(
+        flat(inputs, training=True), model(inputs, training=True)
+    )
+    assert "inner_dropout" not in [layer.name for layer in flat.layers]
+    # Statistics stand still, but gamma and beta learn, as in the model inside.
+    assert flat.get_layer("inner_norm").trainable
+
+
+def test_inner_layers_train_unless_told_otherwise():
+    flat = read_graph(around(base())).build_model()
+    assert flat.get_layer("inner_dropout").rate == 0.5
+    before = flat.get_layer("inner_norm").moving_mean.numpy()
+    flat(keras_models.noise((4, *SHAPE)), training=True)
+    assert np.any(flat.get_layer("inner_norm").moving_mean != before)
+
+
+def test_a_call_that_always_trains_is_an_error():
+    with pytest.raises(ConversionError, match="'base'.*training=True"):
+        read_graph(around(base(), training=True))
 
 
 def test_frozen_models_stay_frozen():
@@ -131,10 +148,85 @@ def test_a_model_that_is_called_twice_is_an_error():
         read_graph(keras.Model(inputs, x))
 
 
-def test_equal_names_inside_and_around_are_an_error():
+def test_a_name_that_is_taken_gets_that_of_its_model_in_front():
     inner = base(pointwise=layers.Conv2D(4, 1, name="logits"))
-    with pytest.raises(ConversionError, match=r"'base'.*\['logits'\] in both"):
-        read_graph(around(inner))
+    model = around(inner)
+    flat = read_graph(model).build_model()
+    assert type(flat.get_layer("base_logits")) is layers.Conv2D
+    inputs = keras_models.noise((4, *SHAPE))
+    np.testing.assert_array_equal(flat(inputs), model(inputs))
+
+
+def test_a_layer_inside_may_have_the_name_of_its_model():
+    model = around(base(pointwise=layers.Conv2D(4, 1, name="base")))
+    flat = read_graph(model).build_model()
+    assert type(flat.get_layer("base")) is layers.Conv2D
+
+
+def test_an_input_inside_may_have_the_name_of_a_layer_around():
+    inputs = keras.Input(SHAPE, name="before")
+    inner = keras.Model(inputs, layers.Conv2D(2, 1)(inputs), name="base")
+    model = around(inner)
+    flat = read_graph(model).build_model()
+    values = keras_models.noise((3, *SHAPE))
+    np.testing.assert_array_equal(flat(values), model(values))
+
+
+def test_a_layer_inside_and_around_is_an_error():
+    shared = layers.Conv2D(3, 1, name="shared")
+    inner = base(pointwise=shared)
+    inputs = keras.Input(SHAPE)
+    model = keras.Model(inputs, inner(shared(inputs)))
+    with pytest.raises(ConversionError, match="'shared'.*on one level"):
+        read_graph(model)
+
+
+@pytest.mark.parametrize("end", ["inputs", "outputs"])
+def test_dictionaries_inside_are_an_error(end):
+    inputs = keras.Input(SHAPE, name="inner_input")
+    outputs = layers.ReLU(name="inner_relu")(inputs)
+    ends = {"inputs": inputs, "outputs": outputs}
+    ends[end] = {"only": ends[end]}
+    inner = keras.Model(**ends, name="base")
+    image = keras.Input(SHAPE)
+    values = inner({"only": image} if end == "inputs" else image)
+    model = keras.Model(image, values["only"] if end == "outputs" else values)
+    with pytest.raises(ConversionError, match="'base'.*a dictionary"):
+        read_graph(model)
+
+
+class Doubled(layers.Layer):
+    def call(self, inputs):
+        return 2 * inputs
+
+
+def test_custom_layers_need_no_registration():
+    model = around(base(pointwise=Doubled(name="doubled")))
+    flat = read_graph(model).build_model()
+    inputs = keras_models.noise((3, *SHAPE))
+    np.testing.assert_array_equal(flat(inputs), model(inputs))
+
+
+class NamedModel(keras.Model):
+    def get_config(self):
+        return {"name": self.name}
+
+
+def test_a_functional_model_may_have_a_class_of_its_own():
+    inputs = keras.Input(SHAPE)
+    model = NamedModel(inputs, layers.Conv2D(4, 1)(inputs))
+    flat = read_graph(model).build_model()
+    values = keras_models.noise((3, *SHAPE))
+    np.testing.assert_array_equal(flat(values), model(values))
+
+
+@pytest.mark.parametrize("function", [lambda x: 2 * x, tf.abs])
+def test_what_keras_cannot_copy_is_one_clear_error(function):
+    inputs = keras.Input(SHAPE)
+    model = keras.Model(inputs, layers.Lambda(tf.nn.relu)(inputs))
+    model.layers[-1].function = function
+    with pytest.raises(ConversionError, match="copies by their config"):
+        read_graph(model).build_model()
 
 
 def test_inputs_inside_may_have_the_name_of_those_around():

@@ -1,6 +1,7 @@
 import os
 import signal
 import sys
+import threading
 import time
 import weakref
 
@@ -72,3 +73,16 @@ def test_an_ignored_signal_stays_ignored():
         assert signals == []
     finally:
         signal.signal(signal.SIGINT, before)
+
+
+def test_other_threads_have_no_signals():
+    received = []
+
+    def enter():
+        with interruption.noted() as signals:
+            received.append(signals)
+
+    thread = threading.Thread(target=enter)
+    thread.start()
+    thread.join()
+    assert received == [[]]

@@ -47,11 +47,20 @@ def test_a_sum_of_three_becomes_two_layers():
     "operator",
     [
         lambda x, y: x + 1.0,
+        lambda x, y: 1.0 + x,
+        lambda x, y: x + tf.reduce_mean(y, axis=(1, 2)),
         lambda x, y: x * y,
         lambda x, y: tf.concat([x, y], axis=-1),
         lambda x, y: layers.Lambda(tf.nn.relu)(x),
     ],
-    ids=["constant", "product", "concatenation", "lambda"],
+    ids=[
+        "constant",
+        "constant_first",
+        "ranks",
+        "product",
+        "concatenation",
+        "lambda",
+    ],
 )
 def test_what_else_is_no_layer_is_an_error(operator):
     with pytest.raises(ConversionError, match="Lambda. Use layers"):

@@ -3,6 +3,7 @@ import numpy as np
 import pytest
 import tf_keras as keras
 
+from keras_hypertinypw import ConversionError
 from keras_hypertinypw.model_graph import ModelGraph
 from keras_hypertinypw.separable import split_separable
 
@@ -88,3 +89,9 @@ def test_regularizers_go_to_the_half_they_belong_to():
 def test_frozen_halves_stay_frozen():
     layer = layers.SeparableConv1D(5, 3, trainable=False, name="sep")
     assert not split(chain((12, 3), layer)).trainable_weights
+
+
+def test_causal_padding_is_an_error():
+    layer = layers.SeparableConv1D(5, 3, padding="causal", name="sep")
+    with pytest.raises(ConversionError, match="'sep'.*'causal'"):
+        split(chain((12, 3), layer))

@@ -1,3 +1,5 @@
+from unittest import mock
+
 import keras_models
 import numpy as np
 import pytest
@@ -11,6 +13,7 @@ from keras_hypertinypw import (
     generator_scope,
     load_model,
     quantize_model,
+    swap,
     swap_errors,
     swap_pointwise,
 )
@@ -302,6 +305,76 @@ def test_progress_and_errors_are_shown(capsys):
     assert "Fitting kernels" in shown
     for name, error in swap_errors(model, swapped).items():
         assert f"{name}: relative error {error:.3f}" in shown
+
+
+def test_an_interrupted_fit_leaves_the_generator_as_it_was():
+    shared = generator()
+    with mock.patch.object(swap, "fit_kernels", side_effect=KeyboardInterrupt):
+        with pytest.raises(KeyboardInterrupt):
+            swap_pointwise(user_models.plain(), generator=shared)
+    assert not shared.built
+
+
+def test_swapped_layers_are_trainable():
+    model = user_models.plain()
+    model.trainable = False
+    swapped = swap_pointwise(model, generator=generator(), fit_steps=1)
+    assert all(layer.trainable for layer in find_layers(swapped))
+    assert not swapped.get_layer("stem").trainable
+
+
+def test_a_layer_that_is_an_output_and_read_again_is_kept():
+    x = inputs = keras.Input((8, 8, 4))
+    outputs = []
+    for index in range(3):
+        x = layers.Conv2D(6, 1, name=f"map_{index}")(x)
+        outputs.append(x)
+        x = layers.Conv2D(8, 1, name=f"more_{index}")(x)
+    model = keras.Model(inputs, [*outputs, layers.Flatten()(x)])
+    swapped = swap_pointwise(model, generator=generator(), fit_steps=1)
+    names = [layer.name for layer in find_layers(swapped)]
+    assert names == ["more_1"]
+
+
+def test_a_prelu_behind_a_head_does_not_make_it_a_body():
+    x = inputs = keras.Input((8, 8, 4))
+    for index in range(3):
+        x = layers.Conv2D(6, 1, name=f"pointwise_{index}")(x)
+        x = layers.PReLU()(x)
+    model = keras.Model(inputs, layers.GlobalAveragePooling2D()(x))
+    swapped = swap_pointwise(model, generator=generator(), fit_steps=1)
+    assert [layer.name for layer in find_layers(swapped)] == ["pointwise_1"]
+
+
+def test_another_generator_of_that_name_is_an_error():
+    once = swap_pointwise(
+        user_models.plain(), generator=generator(), keep_first=2, fit_steps=1
+    )
+    with pytest.raises(ConversionError, match="a name of its own"):
+        swap_pointwise(once, generator=generator(), keep_first=0)
+
+
+def test_a_kernel_that_is_not_finite_is_an_error():
+    model, shared = user_models.plain(), generator()
+    kernel = model.get_layer("pointwise_1").kernel
+    kernel.assign(np.where(np.arange(24) == 3, np.nan, kernel))
+    with pytest.raises(ConversionError, match="'pointwise_1'.*16 NaN"):
+        swap_pointwise(model, generator=shared)
+    assert not shared.built
+
+
+def test_a_generator_of_another_precision_is_an_error():
+    half = generator(dtype="mixed_float16")
+    with pytest.raises(ConversionError, match="expected float32"):
+        swap_pointwise(user_models.plain(), generator=half)
+
+
+def test_errors_of_another_model_are_an_error():
+    swapped = swap_pointwise(
+        user_models.plain(), generator=generator(), fit_steps=1
+    )
+    with pytest.raises(ValueError, match="layer 'pointwise_1'"):
+        swap_errors(user_models.sequential_1d(), swapped)
 
 
 def test_nothing_to_swap_is_an_error():

@@ -152,7 +152,7 @@ def test_the_summary_says_it_all(tiny_model, tiny_dense_model):
     assert lines[0] == "identical"
     assert "0 different (by at most 0)" in lines[1]
     assert lines[2] == "3 generated kernels compared, 0 different"
-    assert "1 syntheses of lazy/kernel" in lines
+    assert "1 synthesis of lazy/kernel" in lines
     broken = tampered(tiny_model, "lazy/codes", 0b11)
     assert str(verify(broken, dense_model=tiny_dense_model)).startswith(
         "DIFFERENT"

@@ -47,9 +47,9 @@ modules without `test_`.
 | a module's own | `test_<module>.py`, `datasets/`, `evaluation/` |
 | the op in C++: compiled, sanitized, fuzzed | `tflm_ops/` |
 | whole networks, tolerance zero | `test_converter.py`, `test_verification.py` |
-| small `.tflite` files, Keras models, models as users have them, and a \
-training to test with | `tiny_models.py`, `keras_models.py`, `user_models.py`, \
-`tiny_training.py` |
+| small `.tflite` files, Keras models, models as users have them, networks \
+for the arena, and a training to test with | `tiny_models.py`, \
+`keras_models.py`, `user_models.py`, `arena_models.py`, `tiny_training.py` |
 | the command line, interrupted and on a full disk | `test_cli.py`, \
 `test_interrupted_commands.py`, `test_full_disk.py` |
 | what README, examples and notebooks say | `test_readme.py`, \

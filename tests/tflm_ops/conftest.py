@@ -1,8 +1,11 @@
 import fuzzing
 import pytest
+from cpp_build import LANES
 
 
-@pytest.fixture(scope="session")
-def fuzz_program(tmp_path_factory):
+@pytest.fixture(scope="session", params=["one_block", "lanes"])
+def fuzz_program(request, tmp_path_factory):
     """`fuzz_op.cc` around the shipped glue, under sanitizers."""
-    return fuzzing.build(tmp_path_factory.mktemp("fuzz") / "fuzz_op")
+    flags = [LANES] if request.param == "lanes" else []
+    program = tmp_path_factory.mktemp("fuzz") / "fuzz_op"
+    return fuzzing.build(program, *flags)

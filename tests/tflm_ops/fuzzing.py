@@ -82,7 +82,7 @@ def parts(spec: PointwiseSpec) -> Parts:
     )
 
 
-def build(program: pathlib.Path) -> pathlib.Path:
+def build(program: pathlib.Path, *flags: str) -> pathlib.Path:
     """Compiles the fuzzer with the shipped sources, under sanitizers."""
     run(
         [
@@ -95,6 +95,7 @@ def build(program: pathlib.Path) -> pathlib.Path:
             "-g",
             "-fsanitize=address,undefined",
             "-fno-sanitize-recover=all",
+            *flags,
             *tflm_flags(),
             f"-I{TFLM_OPS}",
             REPOSITORY / "tests" / "tflm_ops" / "fuzz_op.cc",

@@ -17,7 +17,7 @@ from cpp_build import TFLM_OPS
 from keras_hypertinypw import integer, spec, spec_reader
 
 SEED = 2611
-NUM_EXECUTIONS = 200_000
+NUM_EXECUTIONS = 200_000  # One block at a time, and again in lanes.
 CORPUS_SIZE = 192
 MAX_BLOB, MAX_KERNEL = 700, 250  # Bytes.
 # Mutants that became other good ops, with kernels of more than a few values.

@@ -35,9 +35,9 @@ bool Convolution(const Layer& layer, const int8_t* input, const int8_t* filter,
                  const int32_t* bias, int8_t* output) {
   const LayerRecord& r = layer.record;
   const cmsis_nn_conv_params params = {
-      -r.input_zero_point,  r.output_zero_point,
-      Tile(r.stride),       Tile(r.padding),
-      Tile(r.dilation),     {r.activation_min, r.activation_max}};
+      -r.input_zero_point, r.output_zero_point,
+      Tile(r.stride),      Tile(r.padding),
+      Tile(r.dilation),    {r.activation_min, r.activation_max}};
   const cmsis_nn_per_channel_quant_params quantization = {
       Mutable(layer.multipliers), Mutable(layer.shifts)};
   const cmsis_nn_dims inputs = Dims(r.input_size, r.input_channels);
@@ -57,11 +57,13 @@ bool Convolution(const Layer& layer, const int8_t* input, const int8_t* filter,
 bool Depthwise(const Layer& layer, const int8_t* input, const int8_t* filter,
                const int32_t* bias, int8_t* output) {
   const LayerRecord& r = layer.record;
-  const cmsis_nn_dw_conv_params params = {
-      -r.input_zero_point,  r.output_zero_point,
-      r.channel_multiplier, Tile(r.stride),
-      Tile(r.padding),      Tile(r.dilation),
-      {r.activation_min, r.activation_max}};
+  const cmsis_nn_dw_conv_params params = {-r.input_zero_point,
+                                          r.output_zero_point,
+                                          r.channel_multiplier,
+                                          Tile(r.stride),
+                                          Tile(r.padding),
+                                          Tile(r.dilation),
+                                          {r.activation_min, r.activation_max}};
   const cmsis_nn_per_channel_quant_params quantization = {
       Mutable(layer.multipliers), Mutable(layer.shifts)};
   const cmsis_nn_dims inputs = Dims(r.input_size, r.input_channels);
@@ -98,9 +100,8 @@ bool FullyConnected(const Layer& layer, const int8_t* input,
 
 bool AveragePool(const Layer& layer, const int8_t* input, int8_t* output) {
   const LayerRecord& r = layer.record;
-  const cmsis_nn_pool_params params = {Tile(r.stride),
-                                       Tile(r.padding),
-                                       {r.activation_min, r.activation_max}};
+  const cmsis_nn_pool_params params = {
+      Tile(r.stride), Tile(r.padding), {r.activation_min, r.activation_max}};
   const cmsis_nn_dims inputs = Dims(r.input_size, r.input_channels);
   const cmsis_nn_dims filters = Dims(r.filter_size, 1);
   const cmsis_nn_dims outputs = Dims(r.output_size, r.output_channels);
@@ -125,11 +126,10 @@ void Mean(const Layer& layer, const int8_t* input, int8_t* output) {
     const int32_t mean = arm_nn_requantize(sum, layer.multipliers.data[0],
                                            layer.shifts.data[0]) +
                          r.output_zero_point;
-    output[channel] = static_cast<int8_t>(mean < r.activation_min
-                                              ? r.activation_min
-                                          : mean > r.activation_max
-                                              ? r.activation_max
-                                              : mean);
+    output[channel] =
+        static_cast<int8_t>(mean < r.activation_min   ? r.activation_min
+                            : mean > r.activation_max ? r.activation_max
+                                                      : mean);
   }
 }
 

@@ -106,8 +106,7 @@ bool RunStep(Step* step) {
 void Invoke(int invocation, int num_steps) {
   for (int i = 0; i < num_steps; ++i) {
     bool ok = false;
-    const uint32_t count =
-        CountInstructions([&] { ok = RunStep(&steps[i]); });
+    const uint32_t count = CountInstructions([&] { ok = RunStep(&steps[i]); });
     const Array<int8_t>& expected = steps[i].expected;
     ok = ok && std::memcmp(Tensor(steps[i].layer.record.output), expected.data,
                            expected.size) == 0;

@@ -25,14 +25,14 @@ void RunCase(InputFile* file, int index) {
   const auto kernel = file->ReadArray<int8_t>();
   hypertinypw::GeneratePwParams params;
   hypertinypw::Generator generator;
-  bool ok = hypertinypw::ParseOptions(options.data, options.size, &params) ==
-                FormatError::kNone &&
-            hypertinypw::ParseTensors(
-                {codes.data, codes.size, blob.data, blob.size, dims.data,
-                 static_cast<int>(dims.size)},
-                &params, &generator) == FormatError::kNone &&
-            static_cast<size_t>(params.num_weights) == kernel.size &&
-            kernel.size < sizeof(weights);
+  bool ok =
+      hypertinypw::ParseOptions(options.data, options.size, &params) ==
+          FormatError::kNone &&
+      hypertinypw::ParseTensors({codes.data, codes.size, blob.data, blob.size,
+                                 dims.data, static_cast<int>(dims.size)},
+                                &params, &generator) == FormatError::kNone &&
+      static_cast<size_t>(params.num_weights) == kernel.size &&
+      kernel.size < sizeof(weights);
   uint32_t count = 0;
   if (ok) {
     // What is behind the kernel must stay.
