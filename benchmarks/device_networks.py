@@ -16,7 +16,6 @@ from keras_hypertinypw import (  # isort: skip  Before tensorflow.
     swap_pointwise,
 )
 import numpy as np
-import tensorflow as tf
 import tf_keras as keras
 
 from keras_hypertinypw.models import ds_cnn
@@ -41,29 +40,6 @@ def networks() -> dict[str, bytes]:
         "ds_cnn": _converted(ds_cnn((49, 10, 1), 12)),
         "mobilenet": _converted(mobilenet),
     }
-
-
-def odd_layers(width: int) -> bytes:
-    """Returns a stored network of layers that the others lack."""
-    layers = keras.layers
-    x = inputs = keras.Input((32, 32, 3), batch_size=1)
-    x = layers.Conv2D(width, 3, padding="same", activation="relu")(x)
-    x = layers.Conv2D(2 * width, 1, strides=2, activation="relu")(x)
-    x = layers.DepthwiseConv2D(3, depth_multiplier=2, activation="relu")(x)
-    x = layers.Conv2D(width, 1, strides=2, activation="relu")(x)
-    x = layers.DepthwiseConv2D(5, activation="relu")(x)
-    x = layers.DepthwiseConv2D(2, depth_multiplier=3, padding="same")(x)
-    x = layers.AveragePooling2D(2)(x)
-    model = keras.Model(inputs, x)
-    rng = np.random.default_rng(SEED)
-    data = rng.normal(size=(64, 1, *model.input_shape[1:])).astype(np.float32)
-    converter = tf.lite.TFLiteConverter.from_keras_model(model)
-    converter.optimizations = [tf.lite.Optimize.DEFAULT]
-    converter.representative_dataset = lambda: ([sample] for sample in data)
-    converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
-    converter.inference_input_type = tf.int8
-    converter.inference_output_type = tf.int8
-    return converter.convert()
 
 
 def _converted(model: keras.Model) -> bytes:

@@ -3,9 +3,10 @@
     python benchmarks/fit_cost_model.py
 
 Writes `keras_hypertinypw/cost_coefficients.json`: coefficients for each kind of
-op, not negative, of least relative error, and the errors that remain: of
-one inference of each network, summed over its layers, and of synthesis, the
-largest over some hundred kernels. Prints the errors.
+op, not negative, of least relative error, fitted to a sweep of single layers
+and to random kernels. Prints and keeps the errors that remain: on networks,
+none of which it was fitted to, of one inference and of a single layer, and of
+synthesis, the largest over some hundred kernels.
 """
 
 from __future__ import annotations
@@ -20,14 +21,12 @@ import device_networks  # isort: skip  Before tensorflow.
 import board_network
 import board_synthesis
 import numpy as np
+import sweep_layers
 from scipy import optimize
 
-from keras_hypertinypw.cost_features import (
-    Features,
-    operator_features,
-    synthesis_features,
-)
+from keras_hypertinypw.cost_features import Features, synthesis_features
 from keras_hypertinypw.cost_model import COEFFICIENTS
+from keras_hypertinypw.cost_operators import operator_features
 from keras_hypertinypw.files import write_atomically
 from keras_hypertinypw.flatbuffer import read_model
 from keras_hypertinypw.progress import stage
@@ -142,12 +141,19 @@ def errors(
     syntheses: list[Row],
     by_network: dict[str, list[Row]],
 ) -> dict[str, float]:
-    """Returns relative errors of whole networks and of the worst synthesis."""
+    """Returns relative errors of networks, their layers, and synthesis."""
     found = {}
     for name, rows in by_network.items():
         total = sum(number for _, number in rows)
         estimated = sum(estimate(coefficients, f) for f, _ in rows)
         found[f"inference of {name}"] = abs(estimated / total - 1)
+    layers = [
+        abs(estimate(coefficients, features) / number - 1)
+        for rows in by_network.values()
+        for features, number in rows
+    ]
+    found["layer, median"] = float(np.median(layers))
+    found["layer, largest"] = max(layers)
     found["synthesis, largest"] = max(
         abs(estimate(coefficients, features) / number - 1)
         for features, number in syntheses
@@ -159,7 +165,6 @@ def main() -> None:
     """Counts, fits, writes, and prints the errors."""
     with stage("Converting the networks"):
         networks = device_networks.networks()
-        odd = [device_networks.odd_layers(width) for width in (4, 12, 20)]
     vendor = board_network.cmsis_nn()
     if vendor is None:
         raise SystemExit("No CMSIS-NN: pip install -e '.[dev]'.")
@@ -171,9 +176,12 @@ def main() -> None:
             for name, content in networks.items()
         }
         syntheses = synthesis_rows(folder)
-        rows = [row for some in odd for row in network_rows(program, some)]
-    rows += [*syntheses, *(row for some in by_network.values() for row in some)]
-    coefficients = fit(rows)
+        layers = [
+            row
+            for content in sweep_layers.sweep(np.random.default_rng(0))
+            for row in network_rows(program, content)
+        ]
+    coefficients = fit([*syntheses, *layers])
     remaining = errors(coefficients, syntheses, by_network)
     record = {"kinds": coefficients, "errors": remaining}
     written = json.dumps(record, indent=2) + "\n"

@@ -16,6 +16,8 @@ TYPES = schema.TensorType
 # Channels, of which some are multiples of 16, 4, 2 and 1.
 CHANNELS = (3, 8, 15, 16, 22, 40)
 SIZES = ((5, 6), (8, 1), (7, 9))
+WIDE_CHANNELS = (64, 77, 130, 256)
+WIDE_SIZES = ((1, 1), (3, 3), (2, 8))
 # Scales that spread the outputs over the int8 range.
 INPUT_SCALE, KERNEL_SCALE = 0.02, 0.01
 
@@ -44,6 +46,14 @@ def sweep(rng: np.random.Generator) -> Iterator[bytes]:
         yield _pool(size, channels)
         yield _mean(size, channels)
         yield _pad(size, channels)
+    for size, channels in itertools.product(WIDE_SIZES, WIDE_CHANNELS):
+        for filters in (2, 9, 64):
+            shape = (size, channels, filters)
+            yield _convolution(rng, *shape, (1, 1), 1)
+            yield _convolution(rng, *shape, (1, 1), 2)
+            yield _fully_connected(rng, channels, filters)
+        yield _depthwise(rng, size, channels, 1, (3, 3), 1)
+        yield _depthwise(rng, size, channels, 1, (5, 1), 1)
 
 
 class _Model:

@@ -1,8 +1,9 @@
 """Instructions on a Cortex-M4 that a model takes, before it runs there.
 
-Linear in what ops do (`cost_features.py`). The coefficients are fitted to
-counts of an emulated Cortex-M4: `python benchmarks/fit_cost_model.py` writes
-`cost_coefficients.json` and says how far off the model is.
+Linear in what ops do: `cost_features.py`, `cost_operators.py`. The coefficients
+are fitted to counts of an emulated Cortex-M4: `python
+benchmarks/fit_cost_model.py` writes `cost_coefficients.json` and says how far
+off the model is.
 """
 
 from __future__ import annotations
@@ -11,11 +12,8 @@ import functools
 import json
 import pathlib
 
-from keras_hypertinypw.cost_features import (
-    Features,
-    operator_features,
-    synthesis_features,
-)
+from keras_hypertinypw.cost_features import Features, synthesis_features
+from keras_hypertinypw.cost_operators import operator_features
 from keras_hypertinypw.flatbuffer import read_model
 from keras_hypertinypw.spec import PointwiseSpec
 
