@@ -3,13 +3,17 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test lint clean
+.PHONY: demo test firmware-test lint clean
 
 demo: $(VENV)/.installed
 	$(BIN)/hypertinypw demo --out=build/demo
 
 test: lint
 	$(BIN)/python -m pytest
+
+# What runs on an emulated Cortex-M4; a part of `make test`.
+firmware-test: $(VENV)/.installed-dev
+	$(BIN)/python -m pytest tests/firmware
 
 lint: $(VENV)/.installed-dev
 	$(BIN)/ruff check .

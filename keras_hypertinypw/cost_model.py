@@ -1,8 +1,9 @@
 """Instructions on a Cortex-M4 that a model takes, before it runs there.
 
-Linear in what ops do (`cost_features.py`). The coefficients are fitted to
-counts of an emulated Cortex-M4: `python benchmarks/fit_cost_model.py` writes
-`cost_coefficients.json` and says how far off the model is.
+Linear in what ops do: `cost_features.py`, `cost_operators.py`. The coefficients
+are fitted to counts of an emulated Cortex-M4: `python
+benchmarks/fit_cost_model.py` writes `cost_coefficients.json` and says how far
+off the model is.
 """
 
 from __future__ import annotations
@@ -11,11 +12,8 @@ import functools
 import json
 import pathlib
 
-from keras_hypertinypw.cost_features import (
-    Features,
-    operator_features,
-    synthesis_features,
-)
+from keras_hypertinypw.cost_features import Features, synthesis_features
+from keras_hypertinypw.cost_operators import operator_features
 from keras_hypertinypw.flatbuffer import read_model
 from keras_hypertinypw.spec import PointwiseSpec
 
@@ -42,8 +40,7 @@ def inference_instructions(model_content: bytes) -> int:
     """Estimates what one inference executes, kernels being there.
 
     The sum over ops with CMSIS-NN's kernels. The interpreter around them is
-    not counted, nor are ops without a coefficient; see
-    `uncounted_operators`.
+    not counted, nor are ops of other kinds than those that were measured.
 
     Args:
         model_content: Bytes of an int8 `.tflite`.
@@ -56,4 +53,8 @@ def inference_instructions(model_content: bytes) -> int:
         operator_features(model, operator)
         for operator in model.subgraphs[0].operators
     )
-    return sum(instructions(features) for features in found if features)
+    return sum(
+        instructions(features)
+        for features in found
+        if features and features.kind in _coefficients()
+    )

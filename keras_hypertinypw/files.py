@@ -8,6 +8,7 @@ import pathlib
 import shutil
 from collections.abc import Mapping
 
+_MAX_LINKS = 40  # As Linux; a circle of links has no end.
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
@@ -22,8 +23,13 @@ def write_atomically(path: pathlib.Path, content: bytes) -> None:
         OSError: If it cannot be written; what was there before stays.
     """
     try:
+        # Of the file alone: what leads to the folder may be no ordinary link.
+        for _ in range(_MAX_LINKS):
+            if not path.is_symlink():
+                break
+            path = path.parent / path.readlink()
         path.parent.mkdir(parents=True, exist_ok=True)
-        _replace(path.resolve(), content)
+        _replace(path, content)
     except OSError as error:
         raise _explained(path, len(content), error) from error
 
