@@ -4,6 +4,7 @@ import os
 import pathlib
 import signal
 
+import arduino_exports
 import numpy as np
 import pytest
 import tiny_models
@@ -81,3 +82,20 @@ def reference(tmp_path_factory) -> pathlib.Path:
     out = tmp_path_factory.mktemp("reference")
     commands.run(*commands.TRAIN, f"--out={out}")
     return out
+
+
+@pytest.fixture(scope="session", params=arduino_exports.MODELS)
+def exported(request, tmp_path_factory):
+    """Content of a model, and what was written for it."""
+    from keras_hypertinypw import export_arduino
+
+    folder = tmp_path_factory.mktemp("arduino") / request.param
+    content = arduino_exports.MODELS[request.param]()
+    return content, export_arduino(content, folder)
+
+
+@pytest.fixture
+def tiny_export(tmp_path):
+    from keras_hypertinypw import export_arduino
+
+    return export_arduino(arduino_exports.tiny_model(), tmp_path / "out")

@@ -1,33 +1,20 @@
-"""What `export_arduino` writes: accepted by Arduino, compiled, and replayed."""
+"""What `export_arduino` writes, and what it refuses."""
 
 import configparser
 import json
 import os
 import pathlib
-import re
 
 import arduino_rules
 import dense_models
-import numpy as np
 import pytest
-import tiny_models
-from cpp_build import (
-    CORTEX_M4,
-    REPOSITORY,
-    STRICT,
-    arm_tool,
-    host_compiler,
-    run,
-    xmos_runtime,
-)
+from arduino_exports import SKETCH, tiny_model, values_of
+from cpp_build import REPOSITORY
 
 from keras_hypertinypw import (
     ConversionError,
-    Interpreter,
     cli,
     export_arduino,
-    flatbuffer,
-    golden_cases,
     native,
     tflm_resolver,
 )
@@ -36,48 +23,9 @@ from keras_hypertinypw.arduino import (
     ARENA_MARGIN_PERCENT,
     NANO_33_BLE_SRAM,
 )
-from keras_hypertinypw.arduino_sketch import MEAN_TOLERANCE, TEMPLATES
+from keras_hypertinypw.arduino_sketch import TEMPLATES
 from keras_hypertinypw.arena import predict_arena
 from keras_hypertinypw.op_insertion import read_specs
-
-EXAMPLES = REPOSITORY / "examples/mitdb"
-STUB = REPOSITORY / "tests/arduino_stub"
-SKETCH = "hypertinypw"
-NAMESPACE = "-Dtflite=tflite_micro"  # Renamed in these headers.
-
-
-def tiny_model(**options) -> bytes:
-    rng = np.random.default_rng(4)
-    generator = tiny_models.random_generator(rng)
-    return tiny_models.build_model(
-        [tiny_models.random_spec(rng, generator, **options)]
-    )
-
-
-MODELS = {
-    "generated": (EXAMPLES / "generated.tflite").read_bytes,
-    "stored": (EXAMPLES / "stored.tflite").read_bytes,
-    "tiny": tiny_model,
-}
-
-
-@pytest.fixture(scope="module", params=MODELS)
-def exported(request, tmp_path_factory):
-    """Content of a model, and what was written for it."""
-    folder = tmp_path_factory.mktemp("arduino") / request.param
-    content = MODELS[request.param]()
-    return content, export_arduino(content, folder)
-
-
-@pytest.fixture
-def tiny_export(tmp_path):
-    return export_arduino(tiny_model(), tmp_path / "out")
-
-
-def values_of(path, name):
-    """Returns the numbers of an array in a C++ source."""
-    body = path.read_text().split(f" {name}[", 1)[1].split(";", 1)[0]
-    return [int(x) for x in re.findall(r"-?\d+", body.split("=", 1)[1])]
 
 
 def test_arduino_accepts_the_library(exported):
@@ -146,186 +94,6 @@ def test_the_example_is_the_sketch(exported):
     assert {p.name: p.read_bytes() for p in example.iterdir()} == {
         p.name: p.read_bytes() for p in written.sketch.iterdir()
     }
-
-
-def test_the_array_is_the_model(exported):
-    content, written = exported
-    values = values_of(written.sketch / "model_data.cpp", "kModelData")
-    assert bytes(values) == content
-
-
-def test_golden_outputs_are_what_tflm_computes(exported):
-    content, written = exported
-    path = written.sketch / "golden_data.cpp"
-    with Interpreter(content) as interpreter:
-        shape = (-1, *interpreter.input_shape[1:])
-        inputs = np.array(values_of(path, "kGoldenInputs"), np.int8)
-        outputs = interpreter.predict(inputs.reshape(shape))
-    assert values_of(path, "kGoldenOutputs") == outputs.reshape(-1).tolist()
-    assert len(np.unique(outputs)) > 4
-
-
-def test_the_resolver_has_exactly_the_operators():
-    model = flatbuffer.read_model(MODELS["generated"]())
-    calls = tflm_resolver.resolver_calls(model)
-    names = [call.split("(")[0] for call in calls]
-    assert names == [
-        "AddConv2D",
-        "AddCustom",
-        "AddDepthwiseConv2D",
-        "AddFullyConnected",
-        "AddMean",
-        "AddReshape",
-    ]
-
-
-def test_tflm_has_every_method_that_a_sketch_may_call():
-    header = "include/tensorflow/lite/micro/micro_mutable_op_resolver.h"
-    text = (xmos_runtime() / header).read_text()
-    defined = dict(
-        reversed(pair)
-        for pair in re.findall(
-            r"TfLiteStatus (Add\w+)\([^{]*\{\s*return AddBuiltin\("
-            r"\s*BuiltinOperator_(\w+)",
-            text,
-        )
-    )
-    ours = tflm_resolver.known_operators()
-    assert len(ours) == 94
-    assert ours.items() <= defined.items()
-
-
-def compile_for_board(written, sources, output):
-    """Compiles sources; returns sections and bytes of the objects by name."""
-    sizes = {}
-    for source in sources:
-        target = output / f"{source.name}.o"
-        # Without TF_LITE_STATIC_MEMORY, which the Arduino IDE does not define.
-        run(
-            [
-                *(arm_tool("g++"), *CORTEX_M4, *STRICT),
-                # Arduino's cores have none either.
-                "-fno-threadsafe-statics",
-                *(f"-I{STUB}", f"-I{written.library / 'src'}"),
-                *("-isystem", xmos_runtime() / "include", NAMESPACE),
-                *("-isystem", STUB / "gemmlowp"),
-                # As the Arduino IDE puts it in front of a sketch.
-                *("-include", "Arduino.h", "-x", "c++", "-c", source),
-                *("-o", target),
-            ]
-        )
-        columns = run([arm_tool("size"), target]).splitlines()[1].split()
-        names = ("text", "data", "bss")
-        sizes[source.name] = dict(
-            zip(names, map(int, columns[:3]), strict=True)
-        )
-    print(json.dumps(sizes))  # `pytest -s` shows it.
-    return sizes
-
-
-def test_what_all_sketches_share_compiles_for_the_board(tiny_export, tmp_path):
-    sources = sorted((tiny_export.library / "src").glob("*.cpp"))
-    sources.append(tiny_export.sketch / "self_test.cpp")
-    sizes = compile_for_board(tiny_export, sources, tmp_path)
-    assert set(sizes) == {path.name for path in sources}
-    # All of it is in flash.
-    assert {size["data"] for size in sizes.values()} == {0}
-
-
-def test_the_sketch_compiles_for_the_board(exported, tmp_path):
-    _, written = exported
-    sources = [
-        path
-        for path in sorted(written.sketch.iterdir())
-        if path.suffix in (".cpp", ".ino") and path.stem != "self_test"
-    ]
-    sizes = compile_for_board(written, sources, tmp_path)
-    # Constants are in flash, the arena in SRAM.
-    in_flash = {"text": written.model_size, "data": 0, "bss": 0}
-    assert sizes["model_data.cpp"] == in_flash
-    assert sizes["golden_data.cpp"] == {
-        **in_flash,
-        "text": written.golden_size,
-    }
-    assert written.arena_size <= sizes[f"{SKETCH}.ino"]["bss"]
-
-
-def test_the_model_lies_at_a_multiple_of_16(tiny_export, tmp_path):
-    source = tiny_export.sketch / "model_data.cpp"
-    compile_for_board(tiny_export, [source], tmp_path)
-    sections = run(
-        [arm_tool("readelf"), "-SW", tmp_path / "model_data.cpp.o"]
-    ).splitlines()
-    (constants,) = [line for line in sections if " .rodata" in line]
-    assert constants.split()[-1] == "16"
-
-
-def run_on_host(written, tmp_path, fault, step=1):
-    """Compiles the sketch around a fake interpreter; returns what it prints."""
-    program = tmp_path / "sketch"
-    run(
-        [
-            *(host_compiler(), *STRICT, f"-DFAULT={fault}", f"-DSTEP={step}"),
-            *(f"-I{STUB}", f"-I{STUB / 'fake_tflm'}", f"-I{written.sketch}"),
-            f"-I{written.library / 'src'}",
-            *("-include", "Arduino.h", "-x", "c++", STUB / "main.cc"),
-            *sorted(written.sketch.glob("*.ino")),
-            *sorted(written.sketch.glob("*.cpp")),
-            *("-o", program),
-        ]
-    )
-    return run([program])
-
-
-def test_the_sketch_passes_where_outputs_are_right(exported, tmp_path):
-    _, written = exported
-    lines = run_on_host(written, tmp_path, 0).splitlines()
-    count = written.num_cases
-    expected = [f"case {i + 1}: PASS" for i in range(count)]
-    assert lines[2 : 2 + count] == expected
-    assert lines[0] == "AllocateTensors: 1000 us"
-    assert lines[1] == f"arena in use: {written.arena_size} B"
-    times = ["first Invoke: 1000 us", "latest Invoke: 1000 us"]
-    assert lines[2 + count :] == [*times, "PASS"]
-
-
-FAULTS = {
-    1: "FAIL: AllocateTensors; a larger kArenaSize may help",
-    2: "FAIL: Invoke",
-    3: "FAIL: outputs differ",
-    4: "FAIL: types or sizes of input and output",
-}
-
-
-@pytest.mark.parametrize("fault", FAULTS)
-def test_the_sketch_fails_where_something_is_wrong(
-    fault, tiny_export, tmp_path
-):
-    lines = run_on_host(tiny_export, tmp_path, fault).splitlines()
-    assert lines[-2:] == [FAULTS[fault], "FAIL"]
-
-
-def test_one_wrong_value_of_one_case_is_seen(tiny_export, tmp_path):
-    printed = run_on_host(tiny_export, tmp_path, 3)
-    assert printed.count(": PASS") == tiny_export.num_cases - 1
-    assert "  largest difference: 1\n" in printed
-
-
-@pytest.mark.parametrize("model", ["generated", "tiny"])
-def test_only_a_mean_may_differ(model, tmp_path):
-    written = export_arduino(MODELS[model](), tmp_path / "out")
-    header = (written.sketch / "golden_data.h").read_text()
-    tolerance = MEAN_TOLERANCE if model == "generated" else 0
-    assert f"kTolerance = {tolerance};" in header
-
-
-@pytest.mark.parametrize("step, verdict", [(2, "PASS"), (3, "FAIL")])
-def test_a_mean_may_differ_by_its_tolerance(step, verdict, tmp_path):
-    written = export_arduino(MODELS["stored"](), tmp_path / "out")
-    assert MEAN_TOLERANCE == 2
-    printed = run_on_host(written, tmp_path, 3, step)
-    assert f"  largest difference: {step}\n" in printed
-    assert printed.splitlines()[-1] == verdict
 
 
 def test_a_dense_layer_with_several_scales_is_refused(tmp_path):
@@ -424,22 +192,6 @@ def test_an_operator_that_tflm_lacks_is_named(tmp_path, monkeypatch):
     monkeypatch.setattr(tflm_resolver, "_OPERATORS", known)
     with pytest.raises(ConversionError, match="Received: CONV_2D"):
         export_arduino(tiny_model(), tmp_path / "a")
-
-
-def test_a_large_input_gets_fewer_cases(monkeypatch):
-    monkeypatch.setattr(golden_cases, "MAX_BYTES", 1)
-    cases = golden_cases.golden_cases(tiny_model())
-    assert len(cases.inputs) == golden_cases.MIN_CASES
-
-
-def test_equal_golden_outputs_are_a_warning(monkeypatch):
-    monkeypatch.setattr(
-        golden_cases.Interpreter,
-        "predict",
-        lambda self, x: np.zeros((len(x), 3), np.int8),
-    )
-    with pytest.warns(UserWarning, match="shows little"):
-        golden_cases.golden_cases(tiny_model())
 
 
 def test_the_command_prints_what_it_wrote(tmp_path, capsys):
