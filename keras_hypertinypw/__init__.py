@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from keras_hypertinypw.version import __version__
 
 if TYPE_CHECKING:
+    from keras_hypertinypw.arduino import ArduinoExport, export_arduino
     from keras_hypertinypw.converter import convert_keras_model
     from keras_hypertinypw.errors import ConversionError
     from keras_hypertinypw.freezing import FrozenModel, freeze
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from keras_hypertinypw.verification import verify
 
 _MODULES = {
+    "ArduinoExport": "arduino",
     "BaseGenerator": "generator",
     "ConversionError": "errors",
     "FrozenModel": "freezing",
@@ -38,6 +40,7 @@ _MODULES = {
     "Interpreter": "interpreter",
     "WeightGenerator": "generator",
     "convert_keras_model": "converter",
+    "export_arduino": "arduino",
     "freeze": "freezing",
     "generator_scope": "generator",
     "load_model": "loading",
@@ -48,6 +51,7 @@ _MODULES = {
 }
 
 __all__ = [
+    "ArduinoExport",
     "BaseGenerator",
     "ConversionError",
     "FrozenModel",
@@ -56,6 +60,7 @@ __all__ = [
     "WeightGenerator",
     "__version__",
     "convert_keras_model",
+    "export_arduino",
     "footprint",
     "freeze",
     "generator_scope",

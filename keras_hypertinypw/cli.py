@@ -115,6 +115,7 @@ def build_parser() -> argparse.ArgumentParser:
     )
     materialize.add_argument("model", metavar="MODEL", help="a .tflite file")
     _add_out(materialize, None, "where to write the plain .tflite")
+    _add_export_arduino(subparsers)
     return parser
 
 
@@ -248,6 +249,33 @@ def _add_evaluate(subparsers: Any) -> None:
     )
     parser.add_argument("model", metavar="MODEL", help="a .tflite file")
     _add_data(parser)
+
+
+def _add_export_arduino(subparsers: Any) -> None:
+    parser = _add_command(
+        subparsers,
+        "export_arduino",
+        commands.export_arduino,
+        "Write an Arduino library with the op, and a sketch that tests the "
+        "model on the board.",
+    )
+    parser.add_argument("model", metavar="MODEL", help="a .tflite file")
+    _add_out(parser, None, "a new or empty folder, like a sketchbook")
+    parser.add_argument(
+        "--sketch_name", default="hypertinypw", help="name of the sketch"
+    )
+    parser.add_argument(
+        "--arena_size",
+        type=int,
+        metavar="BYTES",
+        help="size of the tensor arena; predicted if left out",
+    )
+    parser.add_argument(
+        "--synthesis",
+        choices=SYNTHESES,
+        help="make cached kernels at the first inference, or before it; as "
+        "in the file if left out",
+    )
 
 
 def _add_data(parser: Any) -> None:

@@ -164,6 +164,22 @@ def materialize(options: argparse.Namespace) -> Outcome:
     return _written(options.out, content)
 
 
+def export_arduino(options: argparse.Namespace) -> Outcome:
+    """Implements `hypertinypw export_arduino`."""
+    from keras_hypertinypw import arduino
+
+    content = _read(options.model)
+    with stage("Running golden inputs, writing"):
+        exported = arduino.export_arduino(
+            content,
+            options.out,
+            arena_size=options.arena_size,
+            sketch_name=options.sketch_name,
+            synthesis=options.synthesis,
+        )
+    return EXIT_OK, str(exported), exported.to_dict()
+
+
 def _read(path: str) -> bytes:
     try:
         return pathlib.Path(path).read_bytes()

@@ -1,10 +1,12 @@
-"""Files that are whole or absent."""
+"""Files and folders that are whole or absent."""
 
 from __future__ import annotations
 
 import errno
 import os
 import pathlib
+import shutil
+from collections.abc import Mapping
 
 _MAX_LINKS = 40  # As Linux; a circle of links has no end.
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
@@ -29,19 +31,53 @@ def write_atomically(path: pathlib.Path, content: bytes) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         _replace(path, content)
     except OSError as error:
-        way_out = "Check the path and its permissions"
-        if error.errno in _FULL:
-            way_out = "Free some space there"
-        raise OSError(
-            f"Expected to write '{path}', {len(content):,} B. Received: "
-            f"{error.strerror}. {way_out}, or choose another place, and give "
-            "the same command again."
-        ) from error
+        raise _explained(path, len(content), error) from error
+
+
+def write_folder(path: pathlib.Path, files: Mapping[str, bytes]) -> None:
+    """Writes a folder under a temporary name, then renames it.
+
+    Args:
+        path: Destination, absent or an empty folder.
+        files: Content by path in the folder, with `/` between names.
+
+    Raises:
+        OSError: If it cannot be written; then nothing is left of it.
+    """
+    # A link stays what it is, and '.' has no name.
+    path = path.resolve()
+    temporary = _temporary_name(path)
+    try:
+        for name, content in files.items():
+            write_atomically(temporary / name, content)
+        os.replace(temporary, path)
+    except OSError as error:
+        size = sum(map(len, files.values()))
+        raise _explained(path, size, error) from error
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _explained(path: pathlib.Path, size: int, error: OSError) -> OSError:
+    way_out = "Check the path and its permissions"
+    # Of an error that was explained already, it is the cause.
+    error = error.__cause__ if isinstance(error.__cause__, OSError) else error
+    if error.errno in _FULL:
+        way_out = "Free some space there"
+    return OSError(
+        f"Expected to write '{path}', {size:,} B. Received: "
+        f"{error.strerror}. {way_out}, or choose another place, and give "
+        "the same command again."
+    )
+
+
+def _temporary_name(path: pathlib.Path) -> pathlib.Path:
+    # Hidden, and of this process alone: others may write the same.
+    return path.with_name(f".{path.name}.{os.getpid()}")
 
 
 def _replace(path: pathlib.Path, content: bytes) -> None:
-    # Hidden, and of this process alone: others may write the same file.
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    temporary = _temporary_name(path)
     try:
         with open(temporary, "wb") as file:
             file.write(content)

@@ -9,9 +9,11 @@
 #include "tensorflow/lite/kernels/internal/compatibility.h"
 #include "tensorflow/lite/kernels/op_macros.h"
 #include "tensorflow/lite/micro/kernels/kernel_util.h"
-#include "tensorflow/lite/micro/micro_common.h"
 #include "tensorflow/lite/micro/micro_context.h"
 #include "tensorflow/lite/micro/micro_log.h"
+#ifndef HYPERTINYPW_TFLITE_REGISTRATION
+#include "tensorflow/lite/micro/micro_common.h"
+#endif
 
 namespace hypertinypw {
 namespace {
@@ -118,9 +120,21 @@ TfLiteStatus Invoke(TfLiteContext* context, TfLiteNode* node) {
 
 }  // namespace
 
-const TFLMRegistration* Register_GENERATE_PW() {
-  // Constant, so that it stays in flash. No reset callback: a cached kernel
-  // survives Reset(), which AllocateTensors itself calls at its end.
+GeneratePwRegistration* Register_GENERATE_PW() {
+  // No reset callback: a cached kernel survives Reset(), which AllocateTensors
+  // itself calls at its end.
+#ifdef HYPERTINYPW_TFLITE_REGISTRATION
+  static TfLiteRegistration registration = {Init,
+                                            /*free=*/nullptr,
+                                            Prepare,
+                                            Invoke,
+                                            /*profiling_string=*/nullptr,
+                                            /*builtin_code=*/0,
+                                            kGeneratePwOpName,
+                                            /*version=*/1,
+                                            /*registration_external=*/nullptr};
+#else
+  // Constant, so that it stays in flash.
   static constexpr TFLMRegistration registration = {Init,
                                                     /*free=*/nullptr,
                                                     Prepare,
@@ -128,6 +142,7 @@ const TFLMRegistration* Register_GENERATE_PW() {
                                                     /*reset=*/nullptr,
                                                     /*builtin_code=*/0,
                                                     kGeneratePwOpName};
+#endif
   return &registration;
 }
 

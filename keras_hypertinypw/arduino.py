@@ -1,0 +1,174 @@
+"""Writes a model as an Arduino library and a sketch that tests it."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import pathlib
+import re
+import warnings
+
+from keras_hypertinypw import checks
+from keras_hypertinypw.arduino_library import LIBRARY, library_files
+from keras_hypertinypw.arduino_sketch import sketch_files
+from keras_hypertinypw.arena import predict_arena
+from keras_hypertinypw.errors import ConversionError
+from keras_hypertinypw.files import write_folder
+from keras_hypertinypw.golden_cases import golden_cases
+from keras_hypertinypw.memory_planner import align
+from keras_hypertinypw.spec import Synthesis
+from keras_hypertinypw.synthesis_option import set_synthesis
+
+# On top of the prediction, which knows TFLM of 2026: the Arduino library's
+# TFLM is of 2023.
+ARENA_MARGIN_PERCENT = 10
+NANO_33_BLE_SRAM = 256 * 1024
+
+# What the Arduino IDE accepts, and folders that a sketchbook has itself.
+_SKETCH_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,62}(?<!\.)")
+_RESERVED = ("hardware", "libraries", "tools")
+
+
+@dataclasses.dataclass(frozen=True)
+class ArduinoExport:
+    """What was written; all sizes in bytes.
+
+    Attributes:
+        sketch: Path of the sketch folder.
+        library: Path of the library folder.
+        model_size: The model, in flash.
+        golden_size: Inputs and outputs of the self-test, in flash.
+        num_cases: How many of them there are.
+        arena_size: The tensor arena, in SRAM.
+        arena_comment: Where that size comes from.
+    """
+
+    sketch: pathlib.Path
+    library: pathlib.Path
+    model_size: int
+    golden_size: int
+    num_cases: int
+    arena_size: int
+    arena_comment: str
+
+    def __str__(self) -> str:
+        return (
+            f"Wrote the sketch {self.sketch} and the library {self.library}.\n"
+            f"flash: model {self.model_size:,} B, {self.num_cases} golden "
+            f"cases {self.golden_size:,} B\n"
+            f"SRAM: arena {self.arena_size:,} B. {self.arena_comment}"
+        )
+
+    def to_dict(self) -> dict[str, object]:
+        """Returns plain values for JSON."""
+        paths = {"sketch": str(self.sketch), "library": str(self.library)}
+        return {**dataclasses.asdict(self), **paths}
+
+
+def export_arduino(
+    model_content: bytes,
+    output_dir: str | os.PathLike[str],
+    *,
+    arena_size: int | None = None,
+    sketch_name: str = "hypertinypw",
+    synthesis: Synthesis | None = None,
+) -> ArduinoExport:
+    """Writes a folder like an Arduino sketchbook: a sketch, and its library.
+
+    The sketch runs inputs whose outputs the official TFLM interpreter
+    computed here, and prints on the board's serial port whether they are
+    equal, and timings. It needs the Arduino library Chirale_TensorFLowLite.
+
+    Args:
+        model_content: Bytes of a `.tflite` with one int8 input and output.
+        output_dir: Folder to write; it must not exist, or be empty.
+        arena_size: Size of the tensor arena, in bytes. None predicts it and
+            adds `ARENA_MARGIN_PERCENT`.
+        sketch_name: Name of the sketch.
+        synthesis: "lazy" makes cached kernels at the first inference, "boot"
+            when tensors are allocated. None keeps what the file says.
+
+    Returns:
+        What was written.
+
+    Raises:
+        ConversionError: If the file does not run in TFLM, or holds something
+            that TFLM for Arduino lacks.
+        FileExistsError: If `output_dir` is there and not empty.
+        OSError: If it cannot be written; then nothing is left of it.
+        ValueError: If a name or a size cannot be.
+    """
+    _check_sketch_name(sketch_name)
+    if arena_size is not None:
+        arena_size = checks.positive_int("arena_size", arena_size)
+    folder = pathlib.Path(output_dir)
+    _require_absent(folder)
+    if synthesis is not None:
+        model_content = set_synthesis(model_content, synthesis)
+    cases = golden_cases(model_content)
+    size, comment = _choose_arena(model_content, arena_size, cases.arena_bytes)
+    sketch = sketch_files(sketch_name, model_content, cases, size, comment)
+    files = {f"{sketch_name}/{name}": data for name, data in sketch.items()}
+    for name, data in library_files(sketch_name, sketch).items():
+        files[f"libraries/{LIBRARY}/{name}"] = data
+    write_folder(folder, files)
+    return ArduinoExport(
+        folder / sketch_name,
+        folder / "libraries" / LIBRARY,
+        len(model_content),
+        cases.inputs.nbytes + cases.outputs.nbytes,
+        len(cases.inputs),
+        size,
+        comment,
+    )
+
+
+def _check_sketch_name(name: str) -> None:
+    checks.instance("sketch_name", name, str)
+    reserved = name.lower() in _RESERVED
+    if reserved or not _SKETCH_NAME.fullmatch(name):
+        raise ValueError(
+            "Expected `sketch_name` of at most 63 letters, digits, '_', '-' "
+            "and '.', with a letter, a digit or '_' first and no '.' last, "
+            f"and none of {_RESERVED}. Received: sketch_name={name!r}."
+        )
+
+
+def _require_absent(folder: pathlib.Path) -> None:
+    is_empty = folder.is_dir() and not any(folder.iterdir())
+    if (folder.exists() or folder.is_symlink()) and not is_empty:
+        raise FileExistsError(
+            "Expected a new or empty folder to export into. Received: "
+            f"'{folder}', which is neither. Choose another one, or delete it."
+        )
+
+
+def _choose_arena(
+    model_content: bytes, arena_size: int | None, used_here: int
+) -> tuple[int, str]:
+    """Returns the size of the arena, and where it comes from."""
+    try:
+        needed = predict_arena(model_content, "board").required_bytes
+        source = "predicted for a Cortex-M4"
+    except ConversionError:
+        # An operator that the prediction does not know.
+        needed, source = used_here, "measured on x86-64"
+    size = align(needed + needed * ARENA_MARGIN_PERCENT // 100)
+    comment = f"{needed} B {source}, and {ARENA_MARGIN_PERCENT} % on top."
+    if arena_size is not None:
+        size, comment = arena_size, f"As given; {needed} B {source}."
+        if size < needed:
+            warnings.warn(
+                f"The tensor arena of {size} bytes is smaller than the "
+                f"{needed} bytes {source}: the sketch will probably print "
+                "FAIL. Give a larger `arena_size`, or leave it out.",
+                stacklevel=3,
+            )
+    if size > NANO_33_BLE_SRAM:
+        warnings.warn(
+            f"The tensor arena of {size} bytes does not fit into the "
+            f"{NANO_33_BLE_SRAM} bytes of SRAM of a Nano 33 BLE. Convert with "
+            "`arena_budget`, or take a larger board.",
+            stacklevel=3,
+        )
+    return size, comment

@@ -1,0 +1,11 @@
+// GeneratePW for sketches with Chirale_TensorFLowLite; see README.md.
+
+#ifndef HYPERTINYPW_H_
+#define HYPERTINYPW_H_
+
+// First, so that the Arduino IDE finds TFLM's headers for the others.
+#include <Chirale_TensorFlowLite.h>
+
+#include "generate_pw_op.h"
+
+#endif  // HYPERTINYPW_H_

@@ -1,0 +1,92 @@
+"""The files of an Arduino sketch that tests a model."""
+
+from __future__ import annotations
+
+import pathlib
+import string
+from collections.abc import Iterable, Mapping
+
+import numpy as np
+
+from keras_hypertinypw.flatbuffer import read_model
+from keras_hypertinypw.golden_cases import GoldenCases
+from keras_hypertinypw.tflm_resolver import resolver_calls
+from keras_hypertinypw.version import __version__
+
+TEMPLATES = pathlib.Path(__file__).resolve().parent / "arduino_files"
+_LINE_VALUES = 16
+
+
+def render(name: str, **values: object) -> bytes:
+    """Fills in a template of `arduino_files/`."""
+    template = (TEMPLATES / name).read_text(encoding="utf-8")
+    filled = string.Template(template).substitute(values)
+    return filled.encode()
+
+
+def sketch_files(
+    sketch_name: str,
+    model_content: bytes,
+    cases: GoldenCases,
+    arena_size: int,
+    arena_comment: str,
+) -> Mapping[str, bytes]:
+    """Returns the content of a sketch folder by file name.
+
+    Args:
+        sketch_name: Name of the folder and of its `.ino` file.
+        model_content: Bytes of the `.tflite`.
+        cases: What the self-test replays.
+        arena_size: Size of the tensor arena, in bytes.
+        arena_comment: Where that size comes from; one line.
+
+    Raises:
+        ConversionError: If TFLM for Arduino lacks an operator of the model.
+    """
+    calls = resolver_calls(read_model(model_content))
+    return {
+        f"{sketch_name}.ino": render(
+            "sketch.ino",
+            version=__version__,
+            arena_comment=arena_comment,
+            arena_size=arena_size,
+            num_operators=len(calls),
+            add_operators="\n".join(f"  resolver.{call};" for call in calls),
+        ),
+        "model_data.h": render("model_data.h", model_size=len(model_content)),
+        "model_data.cpp": _source(
+            "model_data.h",
+            "alignas(16) const unsigned char kModelData[kModelSize] = {\n"
+            f"{_values(model_content)}}};\n",
+        ),
+        "golden_data.h": render(
+            "golden_data.h",
+            num_cases=len(cases.inputs),
+            input_size=cases.inputs.shape[1],
+            output_size=cases.outputs.shape[1],
+        ),
+        "golden_data.cpp": _source(
+            "golden_data.h",
+            _table("kGoldenInputs[kNumCases][kInputSize]", cases.inputs),
+            _table("kGoldenOutputs[kNumCases][kOutputSize]", cases.outputs),
+        ),
+        "self_test.h": render("self_test.h"),
+        "self_test.cpp": render("self_test.cpp"),
+    }
+
+
+def _source(header: str, *definitions: str) -> bytes:
+    return "\n".join([f'#include "{header}"\n', *definitions]).encode()
+
+
+def _table(declaration: str, rows: np.ndarray) -> str:
+    body = ",\n".join("{\n" + _values(row.tolist()) + "}" for row in rows)
+    return f"const signed char {declaration} = {{\n{body}}};\n"
+
+
+def _values(values: Iterable[int]) -> str:
+    numbers = [str(value) for value in values]
+    starts = range(0, len(numbers), _LINE_VALUES)
+    return "".join(
+        f"  {', '.join(numbers[i : i + _LINE_VALUES])},\n" for i in starts
+    )

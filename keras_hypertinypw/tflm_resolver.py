@@ -1,0 +1,84 @@
+"""What registers a model's operators in TFLM's `MicroMutableOpResolver`."""
+
+from __future__ import annotations
+
+from ai_edge_litert import schema_py_generated as schema
+
+from keras_hypertinypw.errors import ConversionError
+from keras_hypertinypw.flatbuffer import custom_name, operator_name
+from keras_hypertinypw.op_insertion import GENERATE_PW_OP
+
+# Of Chirale_TensorFLowLite 2.0.0; later TFLM has these and more.
+_OPERATORS = frozenset(
+    """
+    ABS ADD ADD_N ARG_MAX ARG_MIN ASSIGN_VARIABLE AVERAGE_POOL_2D
+    BATCH_TO_SPACE_ND BROADCAST_ARGS BROADCAST_TO CALL_ONCE CAST CEIL
+    CONCATENATION CONV_2D COS CUMSUM DEPTHWISE_CONV_2D DEPTH_TO_SPACE DEQUANTIZE
+    DIV ELU EQUAL EXP EXPAND_DIMS FILL FLOOR FLOOR_DIV FLOOR_MOD FULLY_CONNECTED
+    GATHER GATHER_ND GREATER GREATER_EQUAL HARD_SWISH IF L2_NORMALIZATION
+    L2_POOL_2D LEAKY_RELU LESS LESS_EQUAL LOG LOGICAL_AND LOGICAL_NOT LOGICAL_OR
+    LOGISTIC LOG_SOFTMAX MAXIMUM MAX_POOL_2D MEAN MINIMUM MIRROR_PAD MUL NEG
+    NOT_EQUAL PACK PAD PADV2 PRELU QUANTIZE READ_VARIABLE REDUCE_MAX RELU RELU6
+    RESHAPE RESIZE_BILINEAR RESIZE_NEAREST_NEIGHBOR ROUND RSQRT SELECT_V2 SHAPE
+    SIN SLICE SOFTMAX SPACE_TO_BATCH_ND SPACE_TO_DEPTH SPLIT SPLIT_V SQRT SQUARE
+    SQUARED_DIFFERENCE SQUEEZE STRIDED_SLICE SUB SUM SVDF TANH TRANSPOSE
+    TRANSPOSE_CONV UNIDIRECTIONAL_SEQUENCE_LSTM UNPACK VAR_HANDLE WHILE
+    ZEROS_LIKE
+    """.split()
+)
+# What capitalizing every word does not give.
+_IRREGULAR = {
+    "AVERAGE_POOL_2D": "AddAveragePool2D",
+    "CONV_2D": "AddConv2D",
+    "CUMSUM": "AddCumSum",
+    "DEPTHWISE_CONV_2D": "AddDepthwiseConv2D",
+    "L2_POOL_2D": "AddL2Pool2D",
+    "MAX_POOL_2D": "AddMaxPool2D",
+    "PADV2": "AddPadV2",
+    "UNIDIRECTIONAL_SEQUENCE_LSTM": "AddUnidirectionalSequenceLSTM",
+}
+_ADD_GENERATE_PW = (
+    "AddCustom(hypertinypw::kGeneratePwOpName, "
+    "hypertinypw::Register_GENERATE_PW())"
+)
+
+
+def method(name: str) -> str:
+    """Returns the resolver's method for a builtin operator."""
+    words = name.split("_")
+    return _IRREGULAR.get(name, "Add" + "".join(map(str.capitalize, words)))
+
+
+def known_operators() -> dict[str, str]:
+    """Returns the method for every operator that the resolver knows."""
+    return {name: method(name) for name in sorted(_OPERATORS)}
+
+
+def resolver_calls(model: schema.ModelT) -> list[str]:
+    """Returns the calls that register exactly the operators of a model.
+
+    Args:
+        model: What `read_model` returns.
+
+    Returns:
+        Calls like `AddConv2D()`, each once, sorted.
+
+    Raises:
+        ConversionError: If TFLM for Arduino lacks an operator.
+    """
+    calls = set()
+    for graph in model.subgraphs:
+        for operator in graph.operators:
+            name = operator_name(model, operator)
+            custom = custom_name(model, operator)
+            if custom == GENERATE_PW_OP:
+                calls.add(_ADD_GENERATE_PW)
+            elif name in _OPERATORS:
+                calls.add(f"{method(name)}()")
+            else:
+                raise ConversionError(
+                    "Expected operators that Chirale_TensorFLowLite 2.0.0 "
+                    f"has. Received: {custom or name}. Replace the layer that "
+                    "it comes from, and convert again."
+                )
+    return sorted(calls)
