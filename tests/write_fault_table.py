@@ -14,6 +14,7 @@ from collections.abc import Callable
 # Before any import of TensorFlow; see design.md, fact 4.
 os.environ.setdefault("TF_USE_LEGACY_KERAS", "1")
 
+import arduino_faults
 import command_faults
 import file_faults
 import model_faults
@@ -30,6 +31,7 @@ SECTIONS: dict[str, Registry] = {
     "Reading a `.tflite`": file_faults.FILES,
     "Running it": file_faults.RUNNING,
     "Commands": command_faults.COMMANDS,
+    "Exporting to Arduino": arduino_faults.ARDUINO,
     "Data": command_faults.DATA,
     "Writing files": command_faults.WRITING,
     "Survived": survived_faults.SURVIVED,
@@ -50,12 +52,16 @@ modules without `test_`.
 | small `.tflite` files, Keras models, models as users have them, networks \
 for the arena, and a training to test with | `tiny_models.py`, \
 `keras_models.py`, `user_models.py`, `arena_models.py`, `tiny_training.py` |
+| exported sketches: Arduino's rules, compiled, replayed | \
+`test_arduino.py`, `test_arduino_sketch.py`; `arduino_stub/` stands for a core \
+and for TFLM |
 | the command line, interrupted and on a full disk | `test_cli.py`, \
 `test_interrupted_commands.py`, `test_full_disk.py` |
 | what README, examples and notebooks say | `test_readme.py`, \
 `test_examples.py`, `test_notebooks.py` |
 | the table below | `test_faults.py`; the faults are in `model_faults.py`, \
-`swap_faults.py`, `file_faults.py`, `command_faults.py`, `survived_faults.py` |
+`swap_faults.py`, `file_faults.py`, `command_faults.py`, \
+`arduino_faults.py`, `survived_faults.py` |
 
 ## Faults and bad inputs
 
