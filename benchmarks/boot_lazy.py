@@ -28,10 +28,9 @@ import callgrind_dump
 import numpy as np
 
 from keras_hypertinypw import Interpreter, materialize, native
-from keras_hypertinypw.flatbuffer import read_model, write_model
-from keras_hypertinypw.op_insertion import generate_operators, read_spec
+from keras_hypertinypw.op_insertion import read_specs
+from keras_hypertinypw.op_options import set_residencies, set_synthesis
 from keras_hypertinypw.progress import stage
-from keras_hypertinypw.spec import Residency, Synthesis
 from keras_hypertinypw.tflm_process import WORKER
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
@@ -89,29 +88,16 @@ class Measurement:
             )
 
 
-def with_options(
-    model_content: bytes, residency: Residency, synthesis: Synthesis
-) -> bytes:
-    """Changes when, and into which memory, every op of a file synthesizes."""
-    model = read_model(model_content)
-    for operator in generate_operators(model):
-        spec = dataclasses.replace(
-            read_spec(model, operator),
-            residency=residency,
-            synthesis=synthesis,
-        )
-        operator.customOptions = list(spec.options_to_bytes())
-    return write_model(model)
-
-
 def variants() -> dict[str, bytes]:
     """Returns the files to count, by name."""
     content = MODEL.read_bytes()
     return {
         "stored": materialize(content),
-        "cached, lazy": with_options(content, "cached", "lazy"),
-        "cached, boot": with_options(content, "cached", "boot"),
-        "per_invoke": with_options(content, "per_invoke", "lazy"),
+        "cached, lazy": set_synthesis(content, "lazy"),
+        "cached, boot": set_synthesis(content, "boot"),
+        "per_invoke": set_residencies(
+            content, ["per_invoke"] * len(read_specs(content))
+        ),
     }
 
 

@@ -25,7 +25,8 @@ from keras_hypertinypw import ConversionError, Interpreter, materialize
 from keras_hypertinypw.arena import predict_arena
 from keras_hypertinypw.files import write_atomically
 from keras_hypertinypw.op_insertion import read_specs
-from keras_hypertinypw.planner import plan_residency, set_residencies
+from keras_hypertinypw.op_options import set_residencies
+from keras_hypertinypw.planner import plan_residency
 from keras_hypertinypw.progress import stage
 
 FOLDER = pathlib.Path(__file__).resolve().parent

@@ -16,8 +16,8 @@ from keras_hypertinypw.errors import ConversionError
 from keras_hypertinypw.files import write_folder
 from keras_hypertinypw.golden_cases import golden_cases
 from keras_hypertinypw.memory_planner import align
+from keras_hypertinypw.op_options import set_synthesis
 from keras_hypertinypw.spec import Synthesis
-from keras_hypertinypw.synthesis_option import set_synthesis
 
 # On top of the prediction, which knows TFLM of 2026 as firmware builds it. The
 # Arduino library's is of 2023, and its temporary tensors are twice as large.

@@ -9,7 +9,8 @@ from keras_hypertinypw import checks
 from keras_hypertinypw.errors import ConversionError
 from keras_hypertinypw.freezing import freeze
 from keras_hypertinypw.op_insertion import insert_generate_ops
-from keras_hypertinypw.planner import plan_residency, set_residencies
+from keras_hypertinypw.op_options import set_residencies
+from keras_hypertinypw.planner import plan_residency
 from keras_hypertinypw.spec import Residency, Synthesis
 from keras_hypertinypw.verification import verify as verify_model
 

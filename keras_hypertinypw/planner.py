@@ -4,20 +4,15 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 from keras_hypertinypw import checks
 from keras_hypertinypw.arena import ArenaModel, read_arena
 from keras_hypertinypw.arena_layout import TARGETS
 from keras_hypertinypw.cost_model import synthesis_instructions
 from keras_hypertinypw.errors import ConversionError
-from keras_hypertinypw.flatbuffer import read_model, write_model
 from keras_hypertinypw.memory_planner import align, live_bytes
-from keras_hypertinypw.op_insertion import (
-    generate_operators,
-    read_spec,
-    read_specs,
-)
+from keras_hypertinypw.op_insertion import read_specs
 from keras_hypertinypw.spec import Residency
 
 # 2**12 choices are looked through in about a second.
@@ -184,28 +179,3 @@ def _indices(choice: Choice, residency: Residency) -> list[int]:
 
 def _replace(choice: Choice, index: int, residency: Residency) -> Choice:
     return (*choice[:index], residency, *choice[index + 1 :])
-
-
-def set_residencies(
-    model_content: bytes, residencies: Sequence[Residency]
-) -> bytes:
-    """Rewrites how long kernels stay, and nothing else.
-
-    Args:
-        model_content: Bytes of a `.tflite` with GeneratePW.
-        residencies: One per op, in their order. A kernel that does not stay
-            is made lazily: boot synthesis would be lost.
-
-    Raises:
-        ConversionError: If the file is damaged.
-    """
-    model = read_model(model_content)
-    operators = generate_operators(model)
-    for operator, residency in zip(operators, residencies, strict=True):
-        spec = read_spec(model, operator)
-        synthesis = spec.synthesis if residency == "cached" else "lazy"
-        spec = dataclasses.replace(
-            spec, residency=residency, synthesis=synthesis
-        )
-        operator.customOptions = list(spec.options_to_bytes())
-    return write_model(model)

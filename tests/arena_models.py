@@ -19,7 +19,7 @@ from keras_hypertinypw import (
 )
 from keras_hypertinypw.models import ds_cnn
 from keras_hypertinypw.op_insertion import insert_generate_ops, read_specs
-from keras_hypertinypw.planner import set_residencies
+from keras_hypertinypw.op_options import set_residencies
 
 EXAMPLES = pathlib.Path(__file__).resolve().parent.parent / "examples/mitdb"
 

@@ -1,4 +1,3 @@
-import dataclasses
 import itertools
 
 import arena_models
@@ -13,7 +12,8 @@ from keras_hypertinypw.cost_model import synthesis_instructions
 from keras_hypertinypw.errors import ConversionError
 from keras_hypertinypw.interpreter import Interpreter
 from keras_hypertinypw.op_insertion import read_specs
-from keras_hypertinypw.planner import plan_residency, set_residencies
+from keras_hypertinypw.op_options import set_residencies, set_synthesis
+from keras_hypertinypw.planner import plan_residency
 
 SHAPES = ((24, 1, 1, 8), (40, 1, 1, 24), (12, 1, 1, 40), (32, 1, 1, 12))
 
@@ -146,13 +146,7 @@ def test_only_residencies_are_rewritten():
 
 
 def test_a_kernel_that_does_not_stay_is_not_made_at_boot():
-    content = arena_models.tiny("cached", "cached")
-    model = planner.read_model(content)
-    for operator in planner.generate_operators(model):
-        spec = planner.read_spec(model, operator)
-        spec = dataclasses.replace(spec, synthesis="boot")
-        operator.customOptions = list(spec.options_to_bytes())
-    content = planner.write_model(model)
+    content = set_synthesis(arena_models.tiny("cached", "cached"), "boot")
     content = set_residencies(content, ("cached", "per_invoke"))
     kinds = [(s.residency, s.synthesis) for s in read_specs(content)]
     assert kinds == [("cached", "boot"), ("per_invoke", "lazy")]

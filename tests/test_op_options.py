@@ -4,7 +4,7 @@ import tiny_models
 
 from keras_hypertinypw import ConversionError, Interpreter
 from keras_hypertinypw.op_insertion import read_specs
-from keras_hypertinypw.synthesis_option import set_synthesis
+from keras_hypertinypw.op_options import set_synthesis
 
 
 def model_of(*residencies: str) -> bytes:
