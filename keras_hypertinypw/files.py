@@ -49,7 +49,8 @@ def write_folder(path: pathlib.Path, files: Mapping[str, bytes]) -> None:
     temporary = _temporary_name(path)
     try:
         for name, content in files.items():
-            write_atomically(temporary / name, content)
+            (temporary / name).parent.mkdir(parents=True, exist_ok=True)
+            _write(temporary / name, content)
         os.replace(temporary, path)
     except OSError as error:
         size = sum(map(len, files.values()))
@@ -60,8 +61,6 @@ def write_folder(path: pathlib.Path, files: Mapping[str, bytes]) -> None:
 
 def _explained(path: pathlib.Path, size: int, error: OSError) -> OSError:
     way_out = "Check the path and its permissions"
-    # Of an error that was explained already, it is the cause.
-    error = error.__cause__ if isinstance(error.__cause__, OSError) else error
     if error.errno in _FULL:
         way_out = "Free some space there"
     return OSError(
@@ -79,11 +78,15 @@ def _temporary_name(path: pathlib.Path) -> pathlib.Path:
 def _replace(path: pathlib.Path, content: bytes) -> None:
     temporary = _temporary_name(path)
     try:
-        with open(temporary, "wb") as file:
-            file.write(content)
-            file.flush()
-            # Else the name may survive a power failure, and not the content.
-            os.fsync(file.fileno())
+        _write(temporary, content)
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def _write(path: pathlib.Path, content: bytes) -> None:
+    with open(path, "wb") as file:
+        file.write(content)
+        file.flush()
+        # Else a name may survive a power failure, and not the content.
+        os.fsync(file.fileno())
