@@ -99,18 +99,17 @@ def swap_pointwise(
         with tf.name_scope(generator.name):
             generator.build((None, generator.code_dim))
         generator.set_weights(fitted.get_weights())
-    for layer in kernels:
+    for layer, kernel in kernels.items():
         graph.replace(layer.name, layer, layer.get_weights())
+        error = _swap_error(layer, kernel)
+        tqdm.write(f"{layer.name}: relative error {error:.3f}", file=sys.stderr)
     used = [
         layer for layer in find_layers(model) if layer.generator is generator
     ]
     for layer in [*kernels, *used]:
         # The very generator, not a copy of it.
         graph.config(layer.name)["generator"] = generator
-    swapped = graph.build_model()
-    for name, error in swap_errors(model, swapped).items():
-        tqdm.write(f"{name}: relative error {error:.3f}", file=sys.stderr)
-    return swapped
+    return graph.build_model()
 
 
 def swap_errors(model: keras.Model, swapped: keras.Model) -> dict[str, float]:
@@ -135,9 +134,12 @@ def swap_errors(model: keras.Model, swapped: keras.Model) -> dict[str, float]:
             )
         if graph.class_name(layer.name) in _POINTWISE:
             kernel = graph.weights[layer.name][0]
-            generated = layer.kernel.numpy().reshape(kernel.shape)
-            errors[layer.name] = relative_error(generated, kernel)
+            errors[layer.name] = _swap_error(layer, kernel)
     return errors
+
+
+def _swap_error(layer: HyperPointwise, kernel: np.ndarray) -> float:
+    return relative_error(layer.kernel.numpy().reshape(kernel.shape), kernel)
 
 
 def _require_fitting_generator(
