@@ -11,6 +11,7 @@ from __future__ import annotations
 import functools
 import json
 import pathlib
+from typing import Any
 
 from keras_hypertinypw.cost_features import Features, synthesis_features
 from keras_hypertinypw.cost_operators import operator_features
@@ -21,13 +22,18 @@ COEFFICIENTS = pathlib.Path(__file__).with_name("cost_coefficients.json")
 
 
 @functools.cache
-def _coefficients() -> dict[str, dict[str, float]]:
-    return json.loads(COEFFICIENTS.read_text(encoding="utf-8"))["kinds"]
+def _read(path: pathlib.Path) -> dict[str, Any]:
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
+def errors() -> dict[str, float]:
+    """Returns relative errors by what they are of; none if not measured."""
+    return _read(COEFFICIENTS).get("errors", {})
 
 
 def instructions(features: Features) -> int:
     """Returns the estimated instructions of one op."""
-    weights = _coefficients()[features.kind]
+    weights = _read(COEFFICIENTS)["kinds"][features.kind]
     return int(sum(weights[k] * n for k, n in features.amounts.items()))
 
 
@@ -56,5 +62,5 @@ def inference_instructions(model_content: bytes) -> int:
     return sum(
         instructions(features)
         for features in found
-        if features and features.kind in _coefficients()
+        if features and features.kind in _read(COEFFICIENTS)["kinds"]
     )

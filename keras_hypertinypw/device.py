@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 from collections.abc import Mapping
 
 from keras_hypertinypw import cost_model
@@ -105,10 +104,4 @@ def device_footprint(model_content: bytes) -> DeviceFootprint:
             first += cost
         if spec.residency == "per_invoke":
             steady += cost
-    return DeviceFootprint(host, board, first, steady, _cost_errors())
-
-
-def _cost_errors() -> dict[str, float]:
-    """Returns what the fit of the cost model found, if there was one."""
-    text = cost_model.COEFFICIENTS.read_text(encoding="utf-8")
-    return json.loads(text).get("errors", {})
+    return DeviceFootprint(host, board, first, steady, cost_model.errors())
