@@ -16,6 +16,7 @@ from ai_edge_litert import schema_py_generated as schema
 from keras_hypertinypw.arena_layout import Target
 from keras_hypertinypw.errors import ConversionError
 from keras_hypertinypw.flatbuffer import scales, tensor_shape
+from keras_hypertinypw.memory_planner import align
 from keras_hypertinypw.model_checks import OPTIONAL_TENSOR
 
 INT16_BYTES = 2
@@ -143,7 +144,7 @@ def _convolution(
     is_grouped = channels != filter_channels
     if (height, width) == (1, 1) and not (is_grouped or _is_dilated(operator)):
         return 0
-    column = (height * width * channels + 3) // 4 * 4
+    column = align(height * width * channels, 4)
     return 2 * column * INT16_BYTES
 
 
