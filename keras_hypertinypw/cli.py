@@ -94,26 +94,27 @@ def build_parser() -> argparse.ArgumentParser:
         commands.footprint,
         "Count every byte of a .tflite file.",
     )
-    footprint.add_argument("model", metavar="MODEL", help="a .tflite file")
+    _add_model(footprint)
     footprint.add_argument(
         "--report",
         metavar="FILE.html",
         help="also write it as one HTML page with plots",
     )
-    _add_command(
+    verify = _add_command(
         subparsers,
         "verify",
         commands.verify,
         "Run a generated .tflite in TFLM and its materialized twin in LiteRT, "
         "and compare every output value and kernel.",
-    ).add_argument("model", metavar="MODEL", help="a .tflite file")
+    )
+    _add_model(verify)
     materialize = _add_command(
         subparsers,
         "materialize",
         commands.materialize,
         "Fold every GeneratePW op into a constant, for desktop tools.",
     )
-    materialize.add_argument("model", metavar="MODEL", help="a .tflite file")
+    _add_model(materialize)
     _add_out(materialize, None, "where to write the plain .tflite")
     _add_export_arduino(subparsers)
     return parser
@@ -138,6 +139,10 @@ def _add_command(
         help="print one JSON object to stdout instead of text",
     )
     return parser
+
+
+def _add_model(parser: Any) -> None:
+    parser.add_argument("model", metavar="MODEL", help="a .tflite file")
 
 
 def _add_out(parser: Any, default: str | None, text: str) -> None:
@@ -247,7 +252,7 @@ def _add_evaluate(subparsers: Any) -> None:
         "Score a .tflite in TFLM on the test patients; t* is tuned on the "
         "validation patients.",
     )
-    parser.add_argument("model", metavar="MODEL", help="a .tflite file")
+    _add_model(parser)
     _add_data(parser)
 
 
@@ -259,7 +264,7 @@ def _add_export_arduino(subparsers: Any) -> None:
         "Write an Arduino library with the op, and a sketch that tests the "
         "model on the board.",
     )
-    parser.add_argument("model", metavar="MODEL", help="a .tflite file")
+    _add_model(parser)
     _add_out(parser, None, "a new or empty folder, like a sketchbook")
     parser.add_argument(
         "--sketch_name", default="hypertinypw", help="name of the sketch"
