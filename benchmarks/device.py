@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import json
 import pathlib
-import re
 import sys
 import tempfile
 from typing import Any
@@ -26,7 +25,7 @@ from keras_hypertinypw.arena import predict_arena
 from keras_hypertinypw.files import write_atomically
 from keras_hypertinypw.op_insertion import read_specs
 from keras_hypertinypw.op_options import set_residencies
-from keras_hypertinypw.planner import plan_residency
+from keras_hypertinypw.planner import plan_residency, smallest_budget
 from keras_hypertinypw.progress import stage
 
 FOLDER = pathlib.Path(__file__).resolve().parent
@@ -73,8 +72,8 @@ def variants(
         name = f"planned, {budget} kB"
         try:
             choice = plan_residency(content, budget * 1024)
-        except ConversionError as error:
-            found[name] = {"smallest_budget": _smallest(error)}
+        except ConversionError:
+            found[name] = {"smallest_budget": smallest_budget(content)}
             continue
         planned = set_residencies(content, choice)
         found[name] = {
@@ -82,12 +81,6 @@ def variants(
             "num_cached": choice.count("cached"),
         }
     return found
-
-
-def _smallest(error: ConversionError) -> int:
-    """Returns the budget that an error names."""
-    (number,) = re.findall(r"at least (\d+) bytes", str(error))
-    return int(number)
 
 
 def table(record: dict[str, Any]) -> str:

@@ -86,10 +86,7 @@ def plan_residency(model_content: bytes, arena_budget: int) -> Choice:
         ValueError: If the budget is not a positive integer.
     """
     budget = checks.positive_int("arena_budget", arena_budget)
-    problem = _Problem(
-        tuple(read_arena(model_content, target) for target in TARGETS),
-        tuple(map(synthesis_instructions, read_specs(model_content))),
-    )
+    problem = _problem(model_content)
     search = _search if len(problem.costs) <= EXACT_LAYERS else _descend
     choice = search(problem, budget)
     if choice is None:
@@ -103,8 +100,27 @@ def plan_residency(model_content: bytes, arena_budget: int) -> Choice:
     return choice
 
 
+def smallest_budget(model_content: bytes) -> int:
+    """Returns the smallest arena that some choice fits in, in bytes.
+
+    Args:
+        model_content: Bytes of a `.tflite` with GeneratePW, residencies as
+            they may be.
+
+    Raises:
+        ConversionError: If the arena cannot be predicted.
+    """
+    return _smallest_budget(_problem(model_content))
+
+
+def _problem(model_content: bytes) -> _Problem:
+    return _Problem(
+        tuple(read_arena(model_content, target) for target in TARGETS),
+        tuple(map(synthesis_instructions, read_specs(model_content))),
+    )
+
+
 def _smallest_budget(problem: _Problem) -> int:
-    """Returns the smallest arena that a choice needs, in bytes."""
     num_layers = len(problem.costs)
     if num_layers > EXACT_LAYERS:
         return problem.required(_smallest_known(problem))

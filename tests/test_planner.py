@@ -13,7 +13,7 @@ from keras_hypertinypw.errors import ConversionError
 from keras_hypertinypw.interpreter import Interpreter
 from keras_hypertinypw.op_insertion import read_specs
 from keras_hypertinypw.op_options import set_residencies, set_synthesis
-from keras_hypertinypw.planner import plan_residency
+from keras_hypertinypw.planner import plan_residency, smallest_budget
 
 SHAPES = ((24, 1, 1, 8), (40, 1, 1, 24), (12, 1, 1, 40), (32, 1, 1, 12))
 
@@ -92,6 +92,7 @@ def test_a_byte_below_the_smallest_budget_is_refused_by_its_name(make):
     content = arena_models.with_residency(make(), "cached")
     least = smallest(content)
     assert loads_within(planned(content, least), least)
+    assert smallest_budget(content) == least
     with pytest.raises(ConversionError, match=f"at least {least} bytes"):
         plan_residency(content, least - 1)
 
