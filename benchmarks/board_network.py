@@ -7,11 +7,14 @@ bit. Kernels are CMSIS-NN's, compiled from the sources in the PyPI package
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import importlib.util
 import math
 import pathlib
 import subprocess
+import tempfile
+from collections.abc import Iterator
 
 import board
 import numpy as np
@@ -98,6 +101,20 @@ def build(folder: pathlib.Path, vendor: pathlib.Path) -> pathlib.Path:
         flags=includes,
         objects=sorted(folder.glob("*.o")),
     )
+
+
+@contextlib.contextmanager
+def built() -> Iterator[pathlib.Path]:
+    """Yields what `build` returned, in a folder that goes afterwards.
+
+    Raises:
+        SystemExit: Without CMSIS-NN.
+    """
+    vendor = cmsis_nn()
+    if vendor is None:
+        raise SystemExit("No CMSIS-NN: pip install -e '.[dev]'.")
+    with tempfile.TemporaryDirectory() as folder:
+        yield build(pathlib.Path(folder), vendor)
 
 
 def count(program: pathlib.Path, model_content: bytes) -> NetworkCount:

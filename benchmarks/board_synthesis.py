@@ -9,7 +9,12 @@ import board
 import numpy as np
 from board_file import synthesis_cases
 
-from keras_hypertinypw.spec import DenseSpec, GeneratorSpec, PointwiseSpec
+from keras_hypertinypw.spec import (
+    DenseSpec,
+    GeneratorSpec,
+    PointwiseSpec,
+    decode_levels,
+)
 
 # One block after the other, as on processors without the DSP extension.
 NO_LANES = "-DHYPERTINYPW_LANES=0"
@@ -43,24 +48,40 @@ def multiply_accumulates(spec: PointwiseSpec) -> int:
     return spec.num_blocks * sum(w.num_in * w.num_out for w in layers)
 
 
+def random_dense(
+    rng: np.random.Generator, num_in: int, num_out: int, *, bias_shift: int
+) -> DenseSpec:
+    """Returns a layer of a generator."""
+    weights = rng.integers(-127, 128, (num_out, num_in)).astype(np.int8)
+    bias = rng.integers(-127, 128, num_out).astype(np.int8)
+    return DenseSpec(weights, bias, bias_shift, 9)
+
+
+def random_codes(
+    rng: np.random.Generator, code_bits: int, shape: tuple[int, int]
+) -> np.ndarray:
+    """Returns codes of a layer, blocks by values."""
+    if code_bits == 8:
+        return rng.integers(-128, 128, shape).astype(np.int32)
+    fields = rng.integers(0, 1 << code_bits, shape).astype(np.int32)
+    return decode_levels(fields, code_bits)
+
+
 def reference_spec(code_bits: int = 8) -> PointwiseSpec:
     """A kernel of 64x64 weights from codes of 8, 16 hidden units, blocks of 64.
 
     Its 73,728 multiply-accumulates are what figures are quoted for.
     """
     rng = np.random.default_rng(0)
-
-    def dense(num_in: int, num_out: int) -> DenseSpec:
-        weights = rng.integers(-127, 128, (num_out, num_in)).astype(np.int8)
-        bias = rng.integers(-127, 128, num_out).astype(np.int8)
-        return DenseSpec(weights, bias, 4, 9)
-
-    codes = rng.integers(0, 1 << code_bits, (64, 8)).astype(np.int32)
-    levels = codes - 128 if code_bits == 8 else 2 * codes - (1 << code_bits) + 1
+    codes = random_codes(rng, code_bits, (64, 8))
+    layers = (
+        random_dense(rng, 8, 16, bias_shift=4),
+        random_dense(rng, 16, 64, bias_shift=4),
+    )
     return PointwiseSpec(
         "reference",
-        GeneratorSpec((dense(8, 16), dense(16, 64))),
-        levels,
+        GeneratorSpec(layers),
+        codes,
         code_bits,
         (64, 1, 1, 64),
         np.zeros(64, bool),

@@ -13,7 +13,6 @@ from __future__ import annotations
 import json
 import pathlib
 import sys
-import tempfile
 from typing import Any
 
 import device_networks  # isort: skip  Before tensorflow.
@@ -115,19 +114,14 @@ def main() -> None:
     """Measures, and writes both files."""
     with stage("Converting the networks"):
         networks = device_networks.networks()
-    vendor = board_network.cmsis_nn()
-    if vendor is None:
-        raise SystemExit("No CMSIS-NN: pip install -e '.[dev]'.")
-    with tempfile.TemporaryDirectory() as name, stage("Running on the board"):
-        folder = pathlib.Path(name)
-        program = board_network.build(folder, vendor)
+    with stage("Running on the board"), board_network.built() as program:
         found = {
             network: variants(program, content)
             for network, content in networks.items()
         }
         spec = board_synthesis.reference_spec()
         ((_, instructions),) = board_synthesis.count(
-            board_synthesis.build(folder / "synthesis.elf"), [spec]
+            board_synthesis.build(program.with_name("synthesis.elf")), [spec]
         )
     amount = board_synthesis.multiply_accumulates(spec)
     record = {

@@ -15,7 +15,6 @@ import collections
 import json
 import pathlib
 import sys
-import tempfile
 
 import device_networks  # isort: skip  Before tensorflow.
 import board_network
@@ -30,12 +29,7 @@ from keras_hypertinypw.cost_operators import operator_features
 from keras_hypertinypw.files import write_atomically
 from keras_hypertinypw.flatbuffer import read_model
 from keras_hypertinypw.progress import stage
-from keras_hypertinypw.spec import (
-    CODE_BITS,
-    DenseSpec,
-    GeneratorSpec,
-    PointwiseSpec,
-)
+from keras_hypertinypw.spec import CODE_BITS, GeneratorSpec, PointwiseSpec
 
 NUM_SPECS = 200
 DIGITS = 4  # Of a coefficient.
@@ -45,18 +39,12 @@ Row = tuple[Features, int]
 
 def random_spec(rng: np.random.Generator, code_bits: int) -> PointwiseSpec:
     """Returns a layer as networks have them, of any generator."""
-
-    def dense(num_in: int, num_out: int) -> DenseSpec:
-        weights = rng.integers(-127, 128, (num_out, num_in)).astype(np.int8)
-        bias = rng.integers(-127, 128, num_out).astype(np.int8)
-        return DenseSpec(weights, bias, 3, 9)
-
     widest = 64 if rng.random() < 0.8 else 200
     hidden = rng.integers(4, widest, int(rng.integers(0, 3)))
     widths = [int(rng.integers(2, 33)), *map(int, hidden)]
     block_size = int(rng.choice([16, 32, 64, 100]))
     layers = [
-        dense(*pair)
+        board_synthesis.random_dense(rng, *pair, bias_shift=3)
         for pair in zip(widths, [*widths[1:], block_size], strict=True)
     ]
     skip = None
@@ -64,26 +52,25 @@ def random_spec(rng: np.random.Generator, code_bits: int) -> PointwiseSpec:
         skip = rng.integers(-127, 128, (block_size, widths[0])).astype(np.int8)
     rows, channels = (int(n) for n in rng.integers(8, 129, 2))
     blocks = -(-rows * channels // block_size)
-    fields = rng.integers(0, 1 << code_bits, (blocks, widths[0]))
-    levels = 2 * fields - (1 << code_bits) + 1
+    codes = board_synthesis.random_codes(rng, code_bits, (blocks, widths[0]))
     return PointwiseSpec(
         "random",
         GeneratorSpec(tuple(layers), skip, 1 if skip is not None else 0),
-        (fields - 128 if code_bits == 8 else levels).astype(np.int32),
+        codes,
         code_bits,
         (rows, 1, 1, channels),
         (rng.random(rows) < 0.5) & (rng.random() < 0.5),
     )
 
 
-def synthesis_rows(folder: pathlib.Path) -> list[Row]:
-    """Counts random syntheses."""
+def synthesis_rows(path: pathlib.Path) -> list[Row]:
+    """Counts random syntheses with a program that it builds at a path."""
     rng = np.random.default_rng(0)
     specs = [
         random_spec(rng, CODE_BITS[index % len(CODE_BITS)])
         for index in range(NUM_SPECS)
     ]
-    program = board_synthesis.build(folder / "synthesis.elf")
+    program = board_synthesis.build(path)
     counted = board_synthesis.count(program, specs)
     if not all(is_right for is_right, _ in counted):
         raise RuntimeError("Expected right kernels. Received: wrong ones.")
@@ -165,17 +152,12 @@ def main() -> None:
     """Counts, fits, writes, and prints the errors."""
     with stage("Converting the networks"):
         networks = device_networks.networks()
-    vendor = board_network.cmsis_nn()
-    if vendor is None:
-        raise SystemExit("No CMSIS-NN: pip install -e '.[dev]'.")
-    with tempfile.TemporaryDirectory() as name, stage("Running on the board"):
-        folder = pathlib.Path(name)
-        program = board_network.build(folder, vendor)
+    with stage("Running on the board"), board_network.built() as program:
         by_network = {
             name: network_rows(program, content)
             for name, content in networks.items()
         }
-        syntheses = synthesis_rows(folder)
+        syntheses = synthesis_rows(program.with_name("synthesis.elf"))
         layers = [
             row
             for content in sweep_layers.sweep(np.random.default_rng(0))
