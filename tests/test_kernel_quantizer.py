@@ -15,8 +15,10 @@ from keras_hypertinypw import (
     fake_quant,
     pack_int4,
     quantize_model,
+    runs,
     verify,
 )
+from keras_hypertinypw.arena import predict_arena
 from keras_hypertinypw.flatbuffer import (
     operator_name,
     read_model,
@@ -147,7 +149,8 @@ def test_generated_kernels_keep_eight_bits():
     keras_models.randomize(model)
     quantized = quantize_model(model, kernel_bits=4, calibration_data=SAMPLES)
     content = convert_keras_model(quantized)
-    packed = pack_int4(content)
+    packed = runs.to_tflite(quantized, stored=False, kernel_bits=4)
+    assert packed == pack_int4(content)
     assert len(packed) < len(content)
     assert verify(packed).identical
     generated = [
@@ -156,6 +159,13 @@ def test_generated_kernels_keep_eight_bits():
         if not kernel.is_packed
     ]
     assert len(generated) == 1
+
+    # A budget counts the room that unpacking takes.
+    budget = predict_arena(packed, "host").required_bytes - 16
+    smaller = runs.to_tflite(
+        quantized, stored=False, kernel_bits=4, arena_budget=budget
+    )
+    assert predict_arena(smaller, "host").required_bytes <= budget
 
 
 def test_another_relu_is_refused():
