@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 from ai_edge_litert import schema_py_generated as schema
+from byte_mutations import ByteMutator
 from dense_models import (
     buffer_offsets,
     dense_model,
@@ -17,6 +18,7 @@ from int4_models import (
     real_kernels,
     with_bias,
 )
+from object_mutations import ObjectMutator
 
 from keras_hypertinypw import Interpreter, footprint, pack_int4, verify
 from keras_hypertinypw.errors import ConversionError
@@ -228,3 +230,23 @@ def test_a_kernel_of_too_few_bytes_is_refused_before_it_runs():
     model.buffers[index].data = model.buffers[index].data[:-1]
     with pytest.raises(ConversionError, match="fills tensor"):
         Interpreter(write_model(model))
+
+
+@pytest.mark.parametrize("mutator", [ByteMutator, ObjectMutator])
+@pytest.mark.parametrize("is_packed", [False, True])
+@pytest.mark.filterwarnings("error:.*:RuntimeWarning")
+def test_a_damaged_file_is_one_clear_error_or_packed(mutator, is_packed):
+    content = generated_model()
+    mutate = mutator(
+        pack_int4(content, layers="stem") if is_packed else content
+    )
+    refused = 0
+    for index in range(60):
+        try:
+            packed = pack_int4(mutate(np.random.default_rng([7, index])))
+        except ConversionError as error:
+            refused += 1
+            assert "Received" in str(error)
+        else:
+            read_model(packed)
+    assert 0 < refused < 60
