@@ -24,6 +24,8 @@ if TYPE_CHECKING:
         WeightGenerator,
         generator_scope,
     )
+    from keras_hypertinypw.int4 import pack_int4
+    from keras_hypertinypw.int4_cost import compare_outputs
     from keras_hypertinypw.interpreter import Interpreter
     from keras_hypertinypw.layers import HyperPointwise
     from keras_hypertinypw.loading import load_model
@@ -39,11 +41,13 @@ _MODULES = {
     "HyperPointwise": "layers",
     "Interpreter": "interpreter",
     "WeightGenerator": "generator",
+    "compare_outputs": "int4_cost",
     "convert_keras_model": "converter",
     "export_arduino": "arduino",
     "freeze": "freezing",
     "generator_scope": "generator",
     "load_model": "loading",
+    "pack_int4": "int4",
     "quantize_model": "quantization",
     "swap_errors": "swap",
     "swap_pointwise": "swap",
@@ -59,6 +63,7 @@ __all__ = [
     "Interpreter",
     "WeightGenerator",
     "__version__",
+    "compare_outputs",
     "convert_keras_model",
     "export_arduino",
     "footprint",
@@ -66,6 +71,7 @@ __all__ = [
     "generator_scope",
     "load_model",
     "materialize",
+    "pack_int4",
     "quantize_model",
     "swap_errors",
     "swap_pointwise",
