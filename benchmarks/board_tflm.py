@@ -155,19 +155,23 @@ def build(
 def _fault(tflm: Tflm, output: str) -> str:
     """Says what a failed build means."""
     lines = output.splitlines()
-    linker = [line for line in lines if re.search(r"\bld: ", line)]
-    # Where the linker was is one line, what it lacks the next.
-    linker = [line for line in linker if " in function " not in line] or linker
+    linker = [
+        line
+        for line in lines
+        if re.search(r"\bld: |undefined reference", line)
+        # Only says where the next line's symbol is missing.
+        and not line.endswith("':")
+    ]
     if linker:
         return (
             f"Expected {tflm.library} to link with this firmware. Received: "
-            f"{linker[0].strip()} Build it for TARGET=cortex_m_generic "
+            f"{linker[0].strip()}. Build it for TARGET=cortex_m_generic "
             "TARGET_ARCH=cortex-m4+fp, of the default BUILD_TYPE and of the "
             f"same sources as TFLM_INCLUDE. {_HOW}"
         )
-    errors = [line for line in lines if "error: " in line] or lines[:1]
+    errors = [line for line in lines if "error: " in line] or lines
     return (
         "Expected TFLM_INCLUDE to have headers that the firmware compiles "
-        f"with. Received: {errors[0].strip()} Take TFLM of 2023-07 or later, "
+        f"with. Received: {errors[0].strip()}. Take TFLM of 2023-07 or later, "
         f"and put all folders of its build into TFLM_INCLUDE. {_HOW}"
     )

@@ -162,10 +162,9 @@ def test_the_table_has_the_relative_errors(tmp_path, monkeypatch):
 
 
 if "TFLM_LIB" in os.environ:
-    # Of what the planner and the cost model predict, which leaves out what the
-    # interpreter does between the ops.
-    MAX_ARENA_ERROR = 0.02
-    MAX_INSTRUCTIONS_ERROR = 0.02
+    # The cost model knows neither what the interpreter does between the ops,
+    # nor what TFLM's build checks in a MEAN.
+    MAX_INSTRUCTIONS_ERROR = 0.03
 
     @pytest.fixture(scope="module")
     def measured():
@@ -179,9 +178,7 @@ if "TFLM_LIB" in os.environ:
         found = measured(model.read_bytes())
         first, _, later = found.run.inferences
         predicted = found.predicted
-        assert found.run.arena_used_bytes == pytest.approx(
-            predicted.board.used_bytes, rel=MAX_ARENA_ERROR
-        )
+        assert found.run.arena_used_bytes == predicted.board.used_bytes
         assert [first.instructions, later.instructions] == pytest.approx(
             [predicted.first_instructions, predicted.steady_instructions],
             rel=MAX_INSTRUCTIONS_ERROR,
