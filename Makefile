@@ -11,9 +11,13 @@ demo: $(VENV)/.installed
 test: lint
 	$(BIN)/python -m pytest
 
-# What runs on an emulated Cortex-M4; a part of `make test`.
+# What runs on an emulated Cortex-M4; a part of `make test`. With TFLM_LIB= and
+# TFLM_INCLUDE= also whole models, those of MODEL= or the examples: see
+# tflm_ops/README.md.
 firmware-test: $(VENV)/.installed-dev
 	$(BIN)/python -m pytest tests/firmware
+	$(if $(TFLM_LIB)$(TFLM_INCLUDE),\
+	  $(BIN)/python benchmarks/board_interpreter.py $(MODEL))
 
 lint: $(VENV)/.installed-dev
 	$(BIN)/ruff check .

@@ -37,6 +37,18 @@ LINK = (
 TIMEOUT = 300  # Seconds.
 
 
+class ToolError(RuntimeError):
+    """A tool failed, or a program on the board.
+
+    Attributes:
+        output: What it printed.
+    """
+
+    def __init__(self, message: str, output: str) -> None:
+        super().__init__(f"{message} the output:\n{output}")
+        self.output = output
+
+
 def missing_packages() -> str:
     """Returns the Debian packages that are missing, separated by spaces."""
     missing = [
@@ -102,8 +114,9 @@ def _run(command: Sequence[str | pathlib.Path]) -> str:
         timeout=TIMEOUT,
     )
     if done.returncode:
-        raise RuntimeError(
+        raise ToolError(
             f"Expected {command[0]} to succeed. Received: status "
-            f"{done.returncode} and the output:\n{done.stdout}"
+            f"{done.returncode} and",
+            done.stdout,
         )
     return done.stdout

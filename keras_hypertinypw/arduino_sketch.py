@@ -10,7 +10,7 @@ import numpy as np
 
 from keras_hypertinypw.flatbuffer import read_model
 from keras_hypertinypw.golden_cases import GoldenCases
-from keras_hypertinypw.tflm_resolver import resolver_calls
+from keras_hypertinypw.tflm_resolver import require_arduino, resolver_calls
 from keras_hypertinypw.version import __version__
 
 TEMPLATES = pathlib.Path(__file__).resolve().parent / "arduino_files"
@@ -48,9 +48,12 @@ def sketch_files(
         arena_comment: Where that size comes from; one line.
 
     Raises:
-        ConversionError: If TFLM for Arduino lacks an operator of the model.
+        ConversionError: If TFLM for Arduino lacks an operator of the model,
+            or computes it wrongly.
     """
-    calls = resolver_calls(read_model(model_content))
+    model = read_model(model_content)
+    require_arduino(model)
+    calls = resolver_calls(model)
     tolerance, comment = 0, "Equal to the last bit."
     if _MEAN in calls:
         tolerance, comment = MEAN_TOLERANCE, _MEAN_COMMENT

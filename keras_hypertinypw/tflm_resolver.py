@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from ai_edge_litert import schema_py_generated as schema
 
 from keras_hypertinypw.errors import ConversionError
@@ -34,6 +36,7 @@ _OPERATORS = frozenset(
 # What capitalizing every word does not give.
 _IRREGULAR = {
     "AVERAGE_POOL_2D": "AddAveragePool2D",
+    "BATCH_MATMUL": "AddBatchMatMul",
     "CONV_2D": "AddConv2D",
     "CUMSUM": "AddCumSum",
     "DEPTHWISE_CONV_2D": "AddDepthwiseConv2D",
@@ -69,27 +72,53 @@ def resolver_calls(model: schema.ModelT) -> list[str]:
         Calls like `AddConv2D()`, each once, sorted.
 
     Raises:
-        ConversionError: If TFLM for Arduino lacks an operator, or computes it
-            wrongly.
+        ConversionError: If the model has custom operators of others.
     """
     calls = set()
+    for _, operator in _operators(model):
+        name = operator_name(model, operator)
+        custom = custom_name(model, operator)
+        if custom == GENERATE_PW_OP:
+            calls.add(_ADD_GENERATE_PW)
+        elif custom:
+            raise ConversionError(
+                f"Expected {GENERATE_PW_OP} as the only custom operator. "
+                f"Received: {custom}. Replace the layer that it comes from, "
+                "and convert again."
+            )
+        else:
+            calls.add(f"{method(name)}()")
+    return sorted(calls)
+
+
+def require_arduino(model: schema.ModelT) -> None:
+    """Refuses what TFLM for Arduino lacks, or computes wrongly.
+
+    Args:
+        model: What `read_model` returns.
+
+    Raises:
+        ConversionError: If there is such an operator.
+    """
+    for graph, operator in _operators(model):
+        name = operator_name(model, operator)
+        custom = custom_name(model, operator)
+        if custom != GENERATE_PW_OP and name not in _OPERATORS:
+            raise ConversionError(
+                "Expected operators that Chirale_TensorFLowLite 2.0.0 "
+                f"has. Received: {custom or name}. Replace the layer that "
+                "it comes from, and convert again."
+            )
+        if name == "FULLY_CONNECTED":
+            _require_one_scale(graph.tensors[operator.inputs[1]])
+
+
+def _operators(
+    model: schema.ModelT,
+) -> Iterator[tuple[schema.SubGraphT, schema.OperatorT]]:
     for graph in model.subgraphs:
         for operator in graph.operators:
-            name = operator_name(model, operator)
-            custom = custom_name(model, operator)
-            if custom == GENERATE_PW_OP:
-                calls.add(_ADD_GENERATE_PW)
-            elif name in _OPERATORS:
-                if name == "FULLY_CONNECTED":
-                    _require_one_scale(graph.tensors[operator.inputs[1]])
-                calls.add(f"{method(name)}()")
-            else:
-                raise ConversionError(
-                    "Expected operators that Chirale_TensorFLowLite 2.0.0 "
-                    f"has. Received: {custom or name}. Replace the layer that "
-                    "it comes from, and convert again."
-                )
-    return sorted(calls)
+            yield graph, operator
 
 
 def _require_one_scale(kernel: schema.TensorT) -> None:

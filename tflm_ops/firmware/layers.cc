@@ -3,6 +3,7 @@
 #include <arm_nnfunctions.h>
 #include <arm_nnsupportfunctions.h>
 
+#include <algorithm>
 #include <cstring>
 
 namespace hypertinypw {
@@ -113,24 +114,63 @@ bool AveragePool(const Layer& layer, const int8_t* input, int8_t* output) {
                         output) == ARM_CMSIS_NN_SUCCESS;
 }
 
+// Where the value at an index lies if `axes`, which may be null, are left out.
+int32_t Offset(int num_dims, const int32_t* dims, const int32_t* index,
+               int num_axes, const int32_t* axes) {
+  int32_t offset = 0;
+  for (int dim = 0; dim < num_dims; ++dim) {
+    bool is_left_out = false;
+    for (int i = 0; axes != nullptr && i < num_axes && !is_left_out; ++i) {
+      is_left_out = axes[i] == dim;
+    }
+    if (!is_left_out) offset = offset * dims[dim] + index[dim];
+  }
+  return offset;
+}
+
+// Moves on to the next value; returns false behind the last.
+bool NextIndex(int num_dims, const int32_t* dims, int32_t* index) {
+  for (int dim = num_dims - 1; dim >= 0; --dim) {
+    if (++index[dim] < dims[dim]) return true;
+    index[dim] = 0;
+  }
+  return false;
+}
+
+// Adds up what `axes` lead through. CMSIS-NN has no such kernel, and TFLM's
+// works out every value's place from its index, for any shape: so does this,
+// for an honest count, and `noipa` keeps the shape from the compiler.
+[[gnu::noipa]] void Sum(const int8_t* input, int num_dims, const int32_t* dims,
+                        int num_axes, const int32_t* axes, int32_t* index,
+                        int32_t* sums) {
+  do {
+    sums[Offset(num_dims, dims, index, num_axes, axes)] +=
+        input[Offset(num_dims, dims, index, 0, nullptr)];
+  } while (NextIndex(num_dims, dims, index));
+}
+
 // Over height and width. The division is part of the multiplier.
-void Mean(const Layer& layer, const int8_t* input, int8_t* output) {
+bool Mean(const Layer& layer, const int8_t* input, int8_t* output) {
   const LayerRecord& r = layer.record;
+  const int32_t dims[] = {1, r.input_size.height, r.input_size.width,
+                          r.input_channels};
+  const int32_t axes[] = {1, 2};
+  int32_t index[] = {0, 0, 0, 0};
+  cmsis_nn_context context;
+  if (!Reserve(r.input_channels * 4, &context)) return false;
+  auto* sums = static_cast<int32_t*>(context.buf);
+  std::fill_n(sums, r.input_channels, 0);
+  Sum(input, 4, dims, 2, axes, index, sums);
   const int32_t count = r.input_size.height * r.input_size.width;
   for (int32_t channel = 0; channel < r.input_channels; ++channel) {
-    int32_t sum = -r.input_zero_point * count;
-    const int8_t* value = input + channel;
-    for (int32_t i = 0; i < count; ++i, value += r.input_channels) {
-      sum += *value;
-    }
-    const int32_t mean = arm_nn_requantize(sum, layer.multipliers.data[0],
-                                           layer.shifts.data[0]) +
-                         r.output_zero_point;
-    output[channel] =
-        static_cast<int8_t>(mean < r.activation_min   ? r.activation_min
-                            : mean > r.activation_max ? r.activation_max
-                                                      : mean);
+    const int32_t mean =
+        arm_nn_requantize(sums[channel] - r.input_zero_point * count,
+                          layer.multipliers.data[0], layer.shifts.data[0]) +
+        r.output_zero_point;
+    output[channel] = static_cast<int8_t>(
+        std::clamp(mean, r.activation_min, r.activation_max));
   }
+  return true;
 }
 
 void Pad(const LayerRecord& r, const int8_t* input, int8_t* output) {
@@ -162,8 +202,7 @@ bool RunLayer(const Layer& layer, const int8_t* input, const int8_t* filter,
     case LayerKind::kAveragePool:
       return AveragePool(layer, input, output);
     case LayerKind::kMean:
-      Mean(layer, input, output);
-      return true;
+      return Mean(layer, input, output);
     case LayerKind::kPad:
       Pad(layer.record, input, output);
       return true;

@@ -1,6 +1,6 @@
 // The ops of an int8 network on CMSIS-NN's kernels, each with what TFLM's
 // Prepare would have computed. CMSIS-NN has no mean over two axes and no
-// padding: those two are here, as plain loops.
+// padding: those two are here, the mean as slow as TFLM's own.
 
 #ifndef HYPERTINYPW_TFLM_OPS_FIRMWARE_LAYERS_H_
 #define HYPERTINYPW_TFLM_OPS_FIRMWARE_LAYERS_H_
