@@ -23,7 +23,7 @@ from keras_hypertinypw.flatbuffer import BUFFER_ALIGNMENT
 class _Vector(NamedTuple):
     """A vector of scalars or a string: its length field, then its bytes."""
 
-    count: int
+    length: int
     data: bytes
     alignment: int
 
@@ -172,7 +172,7 @@ class _Image:
     def _parts(self, node: _Node, place: int) -> Iterator[tuple[int, bytes]]:
         """Yields where in the file which bytes of a node go."""
         if isinstance(node, _Vector):
-            yield place, _UINT32.pack(node.count)
+            yield place, _UINT32.pack(node.length)
             yield place + WORD, node.data
         elif isinstance(node, _Offsets):
             yield place, _UINT32.pack(len(node.targets))

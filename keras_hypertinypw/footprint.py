@@ -119,7 +119,9 @@ def footprint(
     """
     model = read_model(model_content)
     vectors = {v.path: v for v in walk_vectors(model_content) if v.size}
-    by_part = count_bytes(len(model_content), PARTS, _part_vectors(model, vectors))
+    by_part = count_bytes(
+        len(model_content), PARTS, _part_vectors(model, vectors)
+    )
     specs = [read_spec(model, op) for op in generate_operators(model)]
     return Footprint(
         len(model_content),

@@ -9,6 +9,7 @@ from keras_hypertinypw.slim_passes import (
     slim_buffers,
     slim_graphs,
     slim_metadata,
+    slim_operators,
     slim_quantization,
 )
 from keras_hypertinypw.slim_report import SlimReport, report
@@ -25,8 +26,9 @@ def slim(
     """Removes from a `.tflite` what TFLM does not read, and shares the rest.
 
     Inputs, outputs and every value that a kernel computes stay what they are;
-    names, metadata, signatures, the quantization of most biases, tensors that
-    no operator uses and repeated zero points go. What is equal is stored once.
+    names, metadata, signatures, the quantization of most biases, repeated zero
+    points, reshapes that undo each other and tensors that no operator uses go.
+    What is equal is stored once.
 
     Args:
         model_content: Bytes of a `.tflite`, int8 or float, with or without
@@ -88,5 +90,6 @@ def _slim(
     )
     slim_graphs(model, desktop=desktop)
     slim_quantization(model, desktop=desktop)
+    slim_operators(model)
     slim_buffers(model)
     return write_compact(model)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import collections
+
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
 from keras_hypertinypw.errors import ConversionError
 from keras_hypertinypw.flatbuffer import builtin_code, scales, zero_points
+from keras_hypertinypw.idle_reshapes import remove_idle_reshapes
 from keras_hypertinypw.pruning import (
     prune_buffers,
     prune_operator_codes,
@@ -60,6 +63,11 @@ def has_offline_plan(model: schema.ModelT) -> bool:
     return any(_name(entry) == OFFLINE_PLAN for entry in model.metadata or [])
 
 
+def can_renumber(model: schema.ModelT) -> bool:
+    """Tells whether nothing but the only subgraph numbers its tensors."""
+    return len(model.subgraphs) == 1 and not has_offline_plan(model)
+
+
 def slim_graphs(model: schema.ModelT, *, desktop: bool) -> None:
     """Drops names and deprecated fields, and what only desktop runtimes read.
 
@@ -110,12 +118,29 @@ def _shorten_zero_points(tensor: schema.TensorT) -> None:
         tensor.quantization.zeroPoint = values[:1]
 
 
-def slim_buffers(model: schema.ModelT) -> None:
-    """Merges equal buffers, and drops what nothing refers to."""
-    if len(model.subgraphs) == 1 and not has_offline_plan(model):
+def slim_operators(model: schema.ModelT) -> None:
+    """Drops reshapes that undo each other, and tensors that nothing uses."""
+    if can_renumber(model):
+        remove_idle_reshapes(model)
         tensors = model.subgraphs[0].tensors
         remove_unused_tensors(model, range(len(tensors)))
     prune_operator_codes(model)
+    _sort_operator_codes(model)
+
+
+def _sort_operator_codes(model: schema.ModelT) -> None:
+    """Gives number 0, which takes no bytes, to the most frequent code."""
+    operators = [op for graph in model.subgraphs for op in graph.operators]
+    uses = collections.Counter(op.opcodeIndex for op in operators)
+    indices = range(len(model.operatorCodes))
+    order = sorted(indices, key=lambda index: (-uses[index], index))
+    model.operatorCodes = [model.operatorCodes[index] for index in order]
+    for operator in operators:
+        operator.opcodeIndex = order.index(operator.opcodeIndex)
+
+
+def slim_buffers(model: schema.ModelT) -> None:
+    """Merges equal buffers, and drops what nothing refers to."""
     firsts: dict[bytes, int] = {}
     same = [0] * len(model.buffers)
     for index, buffer in enumerate(model.buffers):

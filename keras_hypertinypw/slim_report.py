@@ -64,6 +64,7 @@ class SlimReport:
         after: The same of the slimmed file.
         bound_bytes: Constants and scales of weights in the slimmed file,
             which no lossless tool for TFLM can do without.
+        operators_removed: Reshapes that undo each other.
         left: What stayed although it is not needed everywhere, and why.
         comparison: What was compared.
     """
@@ -71,6 +72,7 @@ class SlimReport:
     before: Mapping[str, int]
     after: Mapping[str, int]
     bound_bytes: int
+    operators_removed: int
     left: tuple[str, ...]
     comparison: Comparison
 
@@ -98,6 +100,11 @@ class SlimReport:
             f"constants and weight scales: {self.bound_bytes:,} B; the file "
             f"is {ratio:.3f} times that"
         )
+        if self.operators_removed:
+            lines.append(
+                f"removed: {self.operators_removed} reshapes that undo each "
+                "other"
+            )
         lines += [f"left: {what}" for what in self.left]
         return "\n".join(lines)
 
@@ -125,6 +132,7 @@ def report(
         count_kinds(original),
         count_kinds(slimmed),
         _bound(model),
+        _num_operators(read_model(original)) - _num_operators(model),
         tuple(_left(model)),
         comparison,
     )
@@ -168,6 +176,10 @@ def _bound(model: schema.ModelT) -> int:
         and operator.inputs[FILTER_INPUT] != OPTIONAL_TENSOR
     }
     return size + sum(map(len, vectors))
+
+
+def _num_operators(model: schema.ModelT) -> int:
+    return sum(len(graph.operators) for graph in model.subgraphs)
 
 
 def _left(model: schema.ModelT) -> list[str]:

@@ -118,7 +118,9 @@ class _Graphs:
             if old not in self._twins and new >= 0:
                 self._twins[old] = new
                 what_tensor = f"tensor {old}, of {what},"
-                require_same(what_tensor, self._view(0, old), self._view(1, new))
+                require_same(
+                    what_tensor, self._view(0, old), self._view(1, new)
+                )
                 require_same(what_tensor, *self._data(old, new))
             require_same(f"the tensors of {what}", self._twins[old], new)
 
@@ -126,8 +128,8 @@ class _Graphs:
         """Returns what a kernel reads of a tensor, but for its data."""
         tensor = self._graphs[side].tensors[index]
         shape = tensor_shape(tensor)
-        view = (tensor.type, shape, bool(tensor.isVariable), tensor.sparsity)
-        view = (*view[:3], plain(tensor.sparsity))
+        is_variable = bool(tensor.isVariable)
+        view = (tensor.type, shape, is_variable, plain(tensor.sparsity))
         params = tensor.quantization
         details = None if params is None else plain(params.details)
         if index in self._unread[side] or not is_quantized(tensor):
