@@ -22,16 +22,17 @@ from keras_hypertinypw.flatbuffer import (
 _COPIES = ("EXPAND_DIMS", "RESHAPE", "SQUEEZE")
 
 
-def remove_idle_reshapes(model: schema.ModelT) -> None:
+def remove_idle_reshapes(model: schema.ModelT, *, desktop: bool) -> None:
     """Connects what reads the second of a pair with what the first reads.
 
     Args:
         model: With one subgraph; changed in place. Tensors that nothing uses
             any more stay.
+        desktop: Keep pairs whose dynamic shapes differ.
     """
     graph = model.subgraphs[0]
     while True:
-        pair = _find_pair(model, graph)
+        pair = _find_pair(model, desktop)
         if pair is None:
             return
         first, second = pair
@@ -46,8 +47,9 @@ def remove_idle_reshapes(model: schema.ModelT) -> None:
 
 
 def _find_pair(
-    model: schema.ModelT, graph: schema.SubGraphT
+    model: schema.ModelT, desktop: bool
 ) -> tuple[schema.OperatorT, schema.OperatorT] | None:
+    graph = model.subgraphs[0]
     outputs = collections.Counter(
         index for operator in graph.operators for index in operator.outputs
     )
@@ -58,7 +60,7 @@ def _find_pair(
         if not _is_copy(model, operator) or max(outputs[e] for e in ends) > 1:
             continue
         first = makers.get(operator.inputs[0])
-        if first is not None and _undoes(model, graph, first, operator):
+        if first is not None and _undoes(model, first, operator, desktop):
             return first, operator
         makers[operator.outputs[0]] = operator
     return None
@@ -75,10 +77,11 @@ def _is_copy(model: schema.ModelT, operator: schema.OperatorT) -> bool:
 
 def _undoes(
     model: schema.ModelT,
-    graph: schema.SubGraphT,
     first: schema.OperatorT,
     second: schema.OperatorT,
+    desktop: bool,
 ) -> bool:
+    graph = model.subgraphs[0]
     before = graph.tensors[first.inputs[0]]
     after = graph.tensors[second.outputs[0]]
     ports = {*graph.inputs, *graph.outputs}
@@ -86,6 +89,7 @@ def _undoes(
         ports.update(item.tensorIndex for item in signature.outputs or [])
     return (
         _kind(before) == _kind(after)
+        and not (desktop and _signature(before) != _signature(after))
         and second.outputs[0] not in ports
         and first.inputs[0] != second.outputs[0]
         and not before.isVariable
@@ -94,12 +98,15 @@ def _undoes(
 
 
 def _kind(tensor: schema.TensorT) -> tuple[object, ...]:
-    signature = tensor.shapeSignature
     return (
         *(tensor.type, tensor_shape(tensor)),
         *(scales(tensor).tobytes(), zero_points(tensor).tobytes()),
-        None if signature is None else tuple(map(int, signature)),
     )
+
+
+def _signature(tensor: schema.TensorT) -> list[int]:
+    sizes = tensor.shapeSignature
+    return [] if sizes is None else [int(size) for size in sizes]
 
 
 def _is_used(graph: schema.SubGraphT, index: int) -> bool:

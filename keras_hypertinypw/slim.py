@@ -90,6 +90,6 @@ def _slim(
     )
     slim_graphs(model, desktop=desktop)
     slim_quantization(model, desktop=desktop)
-    slim_operators(model)
+    slim_operators(model, desktop=desktop)
     slim_buffers(model)
     return write_compact(model)

@@ -118,10 +118,10 @@ def _shorten_zero_points(tensor: schema.TensorT) -> None:
         tensor.quantization.zeroPoint = values[:1]
 
 
-def slim_operators(model: schema.ModelT) -> None:
+def slim_operators(model: schema.ModelT, *, desktop: bool) -> None:
     """Drops reshapes that undo each other, and tensors that nothing uses."""
     if can_renumber(model):
-        remove_idle_reshapes(model)
+        remove_idle_reshapes(model, desktop=desktop)
         tensors = model.subgraphs[0].tensors
         remove_unused_tensors(model, range(len(tensors)))
     prune_operator_codes(model)

@@ -15,7 +15,9 @@ from keras_hypertinypw.flatbuffer import (
     tensor_shape,
     zero_points,
 )
+from keras_hypertinypw.idle_reshapes import remove_idle_reshapes
 from keras_hypertinypw.model_checks import OPTIONAL_TENSOR
+from keras_hypertinypw.slim_passes import can_renumber
 from keras_hypertinypw.unread_parts import is_quantized, unread_biases
 
 
@@ -25,7 +27,8 @@ def compare_structure(
     """Compares ports, operators, options and tensors, one after the other.
 
     Args:
-        original: The model before.
+        original: The model before; loses reshapes that undo each other, as
+            the slimmed one did. Whether that shows only running both tells.
         slimmed: The model after.
         desktop: Compare what desktop TensorFlow Lite reads as well.
 
@@ -41,6 +44,8 @@ def compare_structure(
         len(slimmed.subgraphs),
     )
     require_same("the model's version", original.version, slimmed.version)
+    if can_renumber(original):
+        remove_idle_reshapes(original, desktop=desktop)
     count = 0
     for graphs in zip(original.subgraphs, slimmed.subgraphs, strict=True):
         pair = _Graphs((original, slimmed), graphs, desktop)
