@@ -7,7 +7,7 @@ import dataclasses
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
-from keras_hypertinypw import tflm_process
+from keras_hypertinypw import litert_process, tflm_process
 from keras_hypertinypw.errors import ConversionError
 from keras_hypertinypw.flatbuffer import DTYPES, read_model, tensor_shape
 from keras_hypertinypw.materialize import materialize
@@ -166,11 +166,8 @@ def run_in(
 def _run_litert(
     model_content: bytes, graph: schema.SubGraphT, inputs: list[np.ndarray]
 ) -> list[bytes]:
-    # Loads LiteRT, which nothing else here needs.
-    from keras_hypertinypw.runtimes import LiteRtBackend
-
-    backend = LiteRtBackend(materialize(model_content))
-    return backend.run_all(inputs, len(inputs[0]) if inputs else _EDGES)
+    num_samples = len(inputs[0]) if inputs else _EDGES
+    return litert_process.run(materialize(model_content), inputs, num_samples)
 
 
 _RUNNERS = {"TFLM": _run_tflm, "LiteRT": _run_litert}

@@ -27,9 +27,11 @@ class RandomModel:
 
     Args:
         seed: Of everything.
+        always: True or False instead of whatever is left to chance.
     """
 
-    def __init__(self, seed: int) -> None:
+    def __init__(self, seed: int, *, always: bool | None = None) -> None:
+        self.always = always
         self._rng = np.random.default_rng([5, seed])
         self._is_float = self._chance(0.3)
         self._type = TYPES.FLOAT32 if self._is_float else TYPES.INT8
@@ -64,9 +66,13 @@ class RandomModel:
         return write_model(self._model)
 
     def _chance(self, probability: float) -> bool:
+        if self.always is not None:
+            return self.always
         return bool(self._rng.random() < probability)
 
-    def _tensor(self, name, shape, *, data=None, scale=None, dtype=None, axis=0):
+    def _tensor(
+        self, name, shape, *, data=None, scale=None, dtype=None, axis=0
+    ):
         tensor = schema.TensorT()
         tensor.name = f"{name}/{len(self._graph.tensors)}".encode()
         tensor.shape = list(shape)
@@ -133,8 +139,10 @@ class RandomModel:
         return weights, bias
 
     def _operator(self, code, inputs, shape, options=None, **fields):
-        codes = [max(c.builtinCode, c.deprecatedBuiltinCode)
-                 for c in self._model.operatorCodes]
+        codes = [
+            max(c.builtinCode, c.deprecatedBuiltinCode)
+            for c in self._model.operatorCodes
+        ]
         if code not in codes:
             operator_code = schema.OperatorCodeT()
             operator_code.deprecatedBuiltinCode = code
@@ -226,7 +234,6 @@ class RandomModel:
 
     def _twice(self, current):
         """Two layers of the same weights: shared buffers, or equal ones."""
-        before = len(self._graph.tensors)
         result = self._depthwise(current)
         weights, bias = self._graph.operators[-1].inputs[1:]
         for index in (weights, bias):
@@ -237,7 +244,6 @@ class RandomModel:
                 copy.data = buffers[tensor.buffer].data
                 buffers.append(copy)
                 tensor.buffer = len(buffers) - 1
-        assert len(self._graph.tensors) > before
         return self._operator(
             *(OPS.DEPTHWISE_CONV_2D, [current, weights, bias]),
             *(self._shape(result), "DepthwiseConv2DOptions"),
@@ -266,8 +272,12 @@ class RandomModel:
             )
             model.metadata = [*(model.metadata or []), entry]
         elif self._chance(0.2):
-            self._tensor("unused", (3,), data=_bytes(np.zeros(3, np.float32)),
-                         dtype=TYPES.FLOAT32)
+            self._tensor(
+                "unused",
+                (3,),
+                data=_bytes(np.zeros(3, np.float32)),
+                dtype=TYPES.FLOAT32,
+            )
         if self._chance(0.5):
             signature = schema.SignatureDefT()
             signature.signatureKey = b"serving_default"
