@@ -169,13 +169,12 @@ def slim(options: argparse.Namespace) -> Outcome:
     from keras_hypertinypw.slim import slim_with_report
 
     content = _read(options.model)
-    with stage("Slimming, comparing"):
-        slimmed, report = slim_with_report(
-            content,
-            desktop=options.desktop,
-            keep_metadata=options.keep_metadata,
-            keep_signatures=options.keep_signatures,
-        )
+    slimmed, report = slim_with_report(
+        content,
+        desktop=options.desktop,
+        keep_metadata=options.keep_metadata,
+        keep_signatures=options.keep_signatures,
+    )
     write_atomically(pathlib.Path(options.out), slimmed)
     status, text, record = _written(options.out, slimmed)
     saved = 1 - len(slimmed) / len(content)

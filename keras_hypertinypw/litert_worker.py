@@ -35,7 +35,7 @@ def run(arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
             for parts, tensor in zip(results, outputs, strict=True):
                 parts.append(interpreter.get_tensor(tensor).tobytes())
     except (RuntimeError, TypeError, ValueError) as error:
-        return {"message": np.str_(str(error).splitlines()[0])}
+        return {"message": np.array(str(error).splitlines()[0])}
     return {
         f"output_{port}": np.frombuffer(b"".join(parts), np.uint8)
         for port, parts in enumerate(results)

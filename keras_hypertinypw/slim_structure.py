@@ -55,13 +55,17 @@ def compare_structure(
 
 
 def require_same(what: str, before: object, after: object) -> None:
-    """Raises the error for a slimmed file that is not what it should be."""
+    """Raises the error for something that is not what it was."""
     if before != after:
-        raise ConversionError(
-            f"Expected {what} of the slimmed file to be the original's. "
-            f"Received: {after!r:.200} instead of {before!r:.200}. Keep the "
-            "original, and report this with it."
-        )
+        raise differs(what, f"{after!r:.200} instead of {before!r:.200}")
+
+
+def differs(what: str, received: str) -> ConversionError:
+    """Returns the error for a slimmed file that is not what it should be."""
+    return ConversionError(
+        f"Expected {what} of the slimmed file to be the original's. "
+        f"Received: {received}. Keep the original, and report this with it."
+    )
 
 
 class _Graphs:
@@ -122,11 +126,11 @@ class _Graphs:
         for old, new in zip(before, after, strict=True):
             if old not in self._twins and new >= 0:
                 self._twins[old] = new
-                what_tensor = f"tensor {old}, of {what},"
+                what_tensor = f"tensor {old} at {what}"
                 require_same(
                     what_tensor, self._view(0, old), self._view(1, new)
                 )
-                require_same(what_tensor, *self._data(old, new))
+                self._compare_data(what_tensor, old, new)
             require_same(f"the tensors of {what}", self._twins[old], new)
 
     def _view(self, side: int, index: int) -> tuple[object, ...]:
@@ -153,18 +157,22 @@ class _Graphs:
             *(values.tobytes(), zeros.tobytes()),
         )
 
-    def _data(self, old: int, new: int) -> tuple[bytes, bytes]:
+    def _compare_data(self, what: str, old: int, new: int) -> None:
         before, after = (
-            _bytes(model.buffers[graph.tensors[index].buffer].data)
+            _array(model.buffers[graph.tensors[index].buffer].data)
             for model, graph, index in zip(
                 self._models, self._graphs, (old, new), strict=True
             )
         )
-        return before, after
+        require_same(f"the size of {what}", before.size, after.size)
+        different = np.count_nonzero(before != after)
+        if different:
+            received = f"{different:,} of {after.size:,} bytes that differ"
+            raise differs(f"the data of {what}", received)
 
 
-def _bytes(data: np.ndarray | list[int] | None) -> bytes:
-    return b"" if data is None else np.asarray(data, np.uint8).tobytes()
+def _array(data: np.ndarray | list[int] | None) -> np.ndarray:
+    return np.asarray([] if data is None else data, np.uint8)
 
 
 def _operator(model: schema.ModelT, operator: schema.OperatorT) -> tuple:

@@ -8,7 +8,7 @@ import sys
 import numpy as np
 import pytest
 
-from keras_hypertinypw import cli, commands, html_report
+from keras_hypertinypw import cli, commands, html_report, slim
 
 EXAMPLE = (
     pathlib.Path(__file__).resolve().parent.parent
@@ -22,6 +22,7 @@ COMMANDS = (
     "footprint",
     "verify",
     "materialize",
+    "slim",
     "export_arduino",
 )
 
@@ -105,12 +106,13 @@ def test_a_negative_result_exits_with_1(capsys, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    "command", ["verify", "footprint", "evaluate", "materialize"]
+    "command", ["verify", "footprint", "evaluate", "materialize", "slim"]
 )
 def test_a_truncated_file_is_one_clear_error(command, tmp_path, capsys):
     path = tmp_path / "short.tflite"
     path.write_bytes(EXAMPLE.read_bytes()[:5000])
-    extra = ["--out", str(tmp_path / "o")] if command == "materialize" else []
+    out = str(tmp_path / "o")
+    extra = {"materialize": ["--out", out], "slim": [out]}.get(command, [])
     assert cli.main([command, str(path), *extra]) == 2
     error = capsys.readouterr().err
     assert error.count("\n") == 1
@@ -148,6 +150,26 @@ def test_materialize_writes_a_plain_file(tmp_path, capsys):
     content = out.read_bytes()
     assert record["num_bytes"] == len(content)
     assert b"GeneratePW" not in content
+
+
+def test_slim_writes_what_it_compared(tmp_path, capsys):
+    out = tmp_path / "slim.tflite"
+    status, record = run_json(capsys, "slim", str(EXAMPLE), str(out))
+    assert status == 0
+    assert record["num_bytes"] == record["bytes_after"] == out.stat().st_size
+    assert record["bytes_before"] == EXAMPLE.stat().st_size
+    assert record["comparison"]["num_values"]["TFLM"] > 0
+    assert out.read_bytes() == slim(EXAMPLE.read_bytes(), verify=False)
+
+
+def test_slim_reports_every_kind_of_byte(tmp_path, capsys):
+    out = tmp_path / "slim.tflite"
+    arguments = ["slim", str(EXAMPLE), str(out), "--report", "--desktop"]
+    assert cli.main(arguments) == 0
+    printed = capsys.readouterr().out
+    assert f"Wrote {out}, {out.stat().st_size:,} B." in printed
+    for text in ("zero points", "values compared in LiteRT", "left: "):
+        assert text in printed
 
 
 def test_train_writes_model_result_and_picture(finished_run):
