@@ -31,39 +31,27 @@ def remove_idle_reshapes(model: schema.ModelT, *, desktop: bool) -> None:
         desktop: Keep pairs whose dynamic shapes differ.
     """
     graph = model.subgraphs[0]
-    while True:
-        pair = _find_pair(model, desktop)
-        if pair is None:
-            return
-        first, second = pair
-        before, after = first.inputs[0], second.outputs[0]
-        graph.operators = [op for op in graph.operators if op is not second]
-        for operator in graph.operators:
-            operator.inputs = [
-                before if index == after else index for index in operator.inputs
-            ]
-        if not _is_used(graph, first.outputs[0]):
-            graph.operators = [op for op in graph.operators if op is not first]
-
-
-def _find_pair(
-    model: schema.ModelT, desktop: bool
-) -> tuple[schema.OperatorT, schema.OperatorT] | None:
-    graph = model.subgraphs[0]
-    outputs = collections.Counter(
+    sources = collections.Counter(
         index for operator in graph.operators for index in operator.outputs
     )
-    makers: dict[int, schema.OperatorT] = {}
+    copies: dict[int, schema.OperatorT] = {}
+    replaced: dict[int, int] = {}
+    kept, firsts = [], set()
     for operator in graph.operators:
+        operator.inputs = [replaced.get(i, i) for i in operator.inputs]
         ends = [*operator.inputs[:1], *operator.outputs]
         # Only in a damaged file a tensor has more than one source.
-        if not _is_copy(model, operator) or max(outputs[e] for e in ends) > 1:
-            continue
-        first = makers.get(operator.inputs[0])
-        if first is not None and _undoes(model, first, operator, desktop):
-            return first, operator
-        makers[operator.outputs[0]] = operator
-    return None
+        if _is_copy(model, operator) and max(sources[e] for e in ends) < 2:
+            first = copies.get(operator.inputs[0])
+            if first and _undoes(model, first, operator, desktop):
+                replaced[operator.outputs[0]] = first.inputs[0]
+                firsts.add(first.outputs[0])
+                continue
+            copies[operator.outputs[0]] = operator
+        kept.append(operator)
+    used = {index for operator in kept for index in operator.inputs}
+    idle = firsts - used - set(graph.outputs)
+    graph.operators = [op for op in kept if not idle.intersection(op.outputs)]
 
 
 def _is_copy(model: schema.ModelT, operator: schema.OperatorT) -> bool:
@@ -107,9 +95,3 @@ def _kind(tensor: schema.TensorT) -> tuple[object, ...]:
 def _signature(tensor: schema.TensorT) -> list[int]:
     sizes = tensor.shapeSignature
     return [] if sizes is None else [int(size) for size in sizes]
-
-
-def _is_used(graph: schema.SubGraphT, index: int) -> bool:
-    return index in graph.outputs or any(
-        index in operator.inputs for operator in graph.operators
-    )

@@ -59,6 +59,11 @@ def mitdb_generated():
     return (EXAMPLES / "mitdb" / "generated.tflite").read_bytes()
 
 
+@pytest.fixture(scope="module")
+def mitdb_slimmed(mitdb_generated):
+    return slim(mitdb_generated, verify=False)
+
+
 @functools.cache
 def mutators(content):
     return ByteMutator(content), ObjectMutator(content)
@@ -204,7 +209,8 @@ def check(content, index):
         ("tiny_model", 2800),
         ("tiny_dense_model", 600),
         ("dense_generated", 800),
-        ("mitdb_generated", 800),
+        ("mitdb_generated", 500),
+        ("mitdb_slimmed", 300),
     ],
 )
 def test_mutants_are_refused_or_read_right(request, name, count):
