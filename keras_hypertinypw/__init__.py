@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from keras_hypertinypw.layers import HyperPointwise
     from keras_hypertinypw.loading import load_model
     from keras_hypertinypw.quantization import quantize_model
+    from keras_hypertinypw.slim import slim_with_report
     from keras_hypertinypw.swap import swap_errors, swap_pointwise
     from keras_hypertinypw.verification import verify
 
@@ -49,6 +50,7 @@ _MODULES = {
     "load_model": "loading",
     "pack_int4": "int4",
     "quantize_model": "quantization",
+    "slim_with_report": "slim",
     "swap_errors": "swap",
     "swap_pointwise": "swap",
     "verify": "verification",
@@ -73,6 +75,8 @@ __all__ = [
     "materialize",
     "pack_int4",
     "quantize_model",
+    "slim",
+    "slim_with_report",
     "swap_errors",
     "swap_pointwise",
     "verify",
@@ -97,10 +101,11 @@ def _choose_legacy_keras() -> None:
 
 _choose_legacy_keras()
 
-# These two share their module's name: were they loaded on first use, some
+# These share their module's name: were they loaded on first use, some
 # other import of the module could put it in the function's place.
 from keras_hypertinypw.footprint import footprint  # noqa: E402
 from keras_hypertinypw.materialize import materialize  # noqa: E402
+from keras_hypertinypw.slim import slim  # noqa: E402
 
 
 def __getattr__(name: str) -> Any:

@@ -117,6 +117,7 @@ def build_parser() -> argparse.ArgumentParser:
     _add_model(materialize)
     _add_out(materialize, None, "where to write the plain .tflite")
     _add_int4(subparsers)
+    _add_slim(subparsers)
     _add_export_arduino(subparsers)
     return parser
 
@@ -310,6 +311,35 @@ def _add_export_arduino(subparsers: Any) -> None:
         choices=SYNTHESES,
         help="make cached kernels at the first inference, or before it; as "
         "in the file if left out",
+    )
+
+
+def _add_slim(subparsers: Any) -> None:
+    parser = _add_command(
+        subparsers,
+        "slim",
+        commands.slim,
+        "Make any .tflite smaller, losslessly: remove what TFLM does not "
+        "read, share the rest, and compare both files in TFLM.",
+    )
+    _add_model(parser)
+    parser.add_argument("out", metavar="OUT", help="where to write the result")
+    parser.add_argument(
+        "--report",
+        action="store_true",
+        help="print the bytes of every kind, before and after",
+    )
+    parser.add_argument(
+        "--desktop",
+        action="store_true",
+        help="keep what desktop TensorFlow Lite needs, and compare in LiteRT "
+        "too",
+    )
+    parser.add_argument(
+        "--keep_metadata", action="store_true", help="keep metadata"
+    )
+    parser.add_argument(
+        "--keep_signatures", action="store_true", help="keep signatures"
     )
 
 

@@ -199,6 +199,26 @@ def materialize(options: argparse.Namespace) -> Outcome:
     return _written(options.out, content)
 
 
+def slim(options: argparse.Namespace) -> Outcome:
+    """Implements `hypertinypw slim`."""
+    from keras_hypertinypw.slim import slim_with_report
+
+    content = _read(options.model)
+    slimmed, report = slim_with_report(
+        content,
+        desktop=options.desktop,
+        keep_metadata=options.keep_metadata,
+        keep_signatures=options.keep_signatures,
+    )
+    write_atomically(pathlib.Path(options.out), slimmed)
+    status, text, record = _written(options.out, slimmed)
+    saved = 1 - len(slimmed) / len(content)
+    text = f"{text} {saved:.1%} smaller.\n{report.comparison}"
+    if options.report:
+        text = f"{text}\n{report}"
+    return status, text, {**record, **report.to_dict()}
+
+
 def export_arduino(options: argparse.Namespace) -> Outcome:
     """Implements `hypertinypw export_arduino`."""
     from keras_hypertinypw import arduino

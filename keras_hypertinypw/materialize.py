@@ -2,8 +2,17 @@
 
 from __future__ import annotations
 
+import numpy as np
+from ai_edge_litert import schema_py_generated as schema
+
 from keras_hypertinypw import integer
-from keras_hypertinypw.flatbuffer import add_buffer, read_model, write_model
+from keras_hypertinypw.flatbuffer import (
+    add_buffer,
+    read_model,
+    scales,
+    write_model,
+    zero_points,
+)
 from keras_hypertinypw.op_insertion import generate_operators, read_spec
 from keras_hypertinypw.pruning import (
     prune_buffers,
@@ -16,14 +25,15 @@ def materialize(model_content: bytes) -> bytes:
     """Folds every GeneratePW op into the constant kernel that it synthesizes.
 
     The result holds only builtin operators as far as the model does, runs in
-    plain LiteRT, and is the oracle for what a device computes.
+    plain LiteRT, and is the oracle for what a device computes. In a slimmed
+    file zero points are repeated for every channel, which LiteRT asks for.
 
     Args:
         model_content: Bytes of a `.tflite`, with or without GeneratePW.
 
     Returns:
         Bytes of an equivalent `.tflite` without GeneratePW; `model_content`
-        itself if it has none.
+        itself if there is nothing to do.
 
     Raises:
         ConversionError: If the file is damaged, or a GeneratePW op is
@@ -31,7 +41,7 @@ def materialize(model_content: bytes) -> bytes:
     """
     model = read_model(model_content)
     operators = generate_operators(model)
-    if not operators:
+    if not _repeat_zero_points(model) and not operators:
         return bytes(model_content)
     graph = model.subgraphs[0]
     orphans = set()
@@ -45,3 +55,15 @@ def materialize(model_content: bytes) -> bytes:
     prune_operator_codes(model)
     prune_buffers(model)
     return write_model(model)
+
+
+def _repeat_zero_points(model: schema.ModelT) -> bool:
+    """Gives every channel a zero point; returns whether some had none."""
+    found = False
+    for graph in model.subgraphs:
+        for tensor in graph.tensors:
+            count, values = len(scales(tensor)), zero_points(tensor)
+            if len(values) == 1 < count:
+                tensor.quantization.zeroPoint = np.repeat(values, count)
+                found = True
+    return found

@@ -104,7 +104,8 @@ class LiteRtBackend(Backend):
             raise ConversionError(
                 "Expected a model that LiteRT runs. Received: "
                 f"{str(error).splitlines()[0].rstrip('.')}. If it holds "
-                f"{GENERATE_PW_OP}, pass it through `materialize` first."
+                f"{GENERATE_PW_OP} or was slimmed, pass it through "
+                "`materialize` first."
             ) from error
         self._input = self._interpreter.get_input_details()[0]["index"]
         self._output = self._interpreter.get_output_details()[0]["index"]

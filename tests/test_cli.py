@@ -9,7 +9,7 @@ import sys
 import numpy as np
 import pytest
 
-from keras_hypertinypw import cli, commands, html_report, pack_int4
+from keras_hypertinypw import cli, commands, html_report, pack_int4, slim
 from keras_hypertinypw.datasets import synthetic
 
 EXAMPLE = (
@@ -25,6 +25,7 @@ COMMANDS = (
     "verify",
     "materialize",
     "int4",
+    "slim",
     "export_arduino",
 )
 
@@ -108,13 +109,18 @@ def test_a_negative_result_exits_with_1(capsys, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    "command", ["verify", "footprint", "evaluate", "materialize", "int4"]
+    "command",
+    ["verify", "footprint", "evaluate", "materialize", "int4", "slim"],
 )
 def test_a_truncated_file_is_one_clear_error(command, tmp_path, capsys):
     path = tmp_path / "short.tflite"
     path.write_bytes(EXAMPLE.read_bytes()[:5000])
-    writes = command in ("materialize", "int4")
-    extra = ["--out", str(tmp_path / "o")] if writes else []
+    out = str(tmp_path / "o")
+    extra = {
+        "materialize": ["--out", out],
+        "int4": ["--out", out],
+        "slim": [out],
+    }.get(command, [])
     assert cli.main([command, str(path), *extra]) == 2
     error = capsys.readouterr().err
     assert error.count("\n") == 1
@@ -213,6 +219,26 @@ def test_footprint_says_what_int4_means_for_its_figures(tmp_path, capsys):
     assert note in report.read_text(encoding="utf-8")
     assert cli.main(["footprint", str(STORED)]) == 0
     assert "four bits" not in capsys.readouterr().out
+
+
+def test_slim_writes_what_it_compared(tmp_path, capsys):
+    out = tmp_path / "slim.tflite"
+    status, record = run_json(capsys, "slim", str(EXAMPLE), str(out))
+    assert status == 0
+    assert record["num_bytes"] == record["bytes_after"] == out.stat().st_size
+    assert record["bytes_before"] == EXAMPLE.stat().st_size
+    assert record["comparison"]["num_values"]["TFLM"] > 0
+    assert out.read_bytes() == slim(EXAMPLE.read_bytes(), verify=False)
+
+
+def test_slim_reports_every_kind_of_byte(tmp_path, capsys):
+    out = tmp_path / "slim.tflite"
+    arguments = ["slim", str(EXAMPLE), str(out), "--report", "--desktop"]
+    assert cli.main(arguments) == 0
+    printed = capsys.readouterr().out
+    assert f"Wrote {out}, {out.stat().st_size:,} B." in printed
+    for text in ("zero points", "values compared in LiteRT", "left: "):
+        assert text in printed
 
 
 def test_train_writes_model_result_and_picture(finished_run):

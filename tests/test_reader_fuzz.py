@@ -38,10 +38,12 @@ from keras_hypertinypw.op_insertion import (
     insert_generate_ops,
     read_specs,
 )
+from keras_hypertinypw.slim import slim
+from keras_hypertinypw.slim_structure import compare_structure
 from keras_hypertinypw.spec import CRC_OFFSET, FLAG_ROW_SIGNS, HEADER_SIZE
 
 SEED = 2612
-SECONDS_PER_FILE = 1.0  # Of CPU time, for each of the three readers.
+SECONDS_PER_FILE = 1.0  # Of CPU time, for each of the four readers.
 SECONDS_TO_HANG = 30.0
 EXAMPLES = pathlib.Path(__file__).resolve().parent.parent / "examples"
 
@@ -55,6 +57,11 @@ def dense_generated():
 @pytest.fixture(scope="module")
 def mitdb_generated():
     return (EXAMPLES / "mitdb" / "generated.tflite").read_bytes()
+
+
+@pytest.fixture(scope="module")
+def mitdb_slimmed(mitdb_generated):
+    return slim(mitdb_generated, verify=False)
 
 
 @functools.cache
@@ -102,13 +109,16 @@ def describe(model, graph, index, kernels):
         return None
     tensor = graph.tensors[index]
     data = model.buffers[tensor.buffer].data
+    zeros = zero_points(tensor)
+    if len(zeros) == 1 < len(scales(tensor)):
+        zeros = zeros.repeat(len(scales(tensor)))
     return (
         tensor_name(tensor),
         tensor_shape(tensor),
         tensor.type,
         kernels.get(index, b"" if data is None else bytes(data)),
         scales(tensor).tobytes(),
-        zero_points(tensor).tobytes(),
+        zeros.tobytes(),
     )
 
 
@@ -165,12 +175,23 @@ def check_materialized(before, after, specs):
     assert describe_graph(before, kernels) == describe_graph(after, {})
 
 
+def check_slimmed(content, index):
+    """Checks that a mutant is refused, or slimmed without a loss."""
+    slimmed = answer(functools.partial(slim, verify=False), content, index)
+    if slimmed is not None:
+        models = read_model(content), read_model(slimmed)
+        compare_structure(*models, desktop=False)
+        if not index % 8:
+            assert slim(slimmed, verify=False) == slimmed
+
+
 def check(content, index):
     """Returns the specs of a mutant, or None if it is refused."""
     sizes = answer(footprint, content, index)
     specs = answer(read_specs, content, index)
     plain = answer(materialize, content, index)
     assert (sizes is None) == (specs is None) == (plain is None)
+    check_slimmed(content, index)
     if specs is None:
         return None
     assert sum(sizes.by_part.values()) == len(content)
@@ -188,7 +209,8 @@ def check(content, index):
         ("tiny_model", 2800),
         ("tiny_dense_model", 600),
         ("dense_generated", 800),
-        ("mitdb_generated", 800),
+        ("mitdb_generated", 500),
+        ("mitdb_slimmed", 300),
     ],
 )
 def test_mutants_are_refused_or_read_right(request, name, count):

@@ -19,6 +19,7 @@ import command_faults
 import file_faults
 import int4_faults
 import model_faults
+import slim_faults
 import survived_faults
 import swap_faults
 from faults import Fault, Registry
@@ -32,6 +33,7 @@ SECTIONS: dict[str, Registry] = {
     "Reading a `.tflite`": file_faults.FILES,
     "Running it": file_faults.RUNNING,
     "Packing it into four bits": int4_faults.PACKING,
+    "Slimming it": slim_faults.SLIMMING,
     "Commands": command_faults.COMMANDS,
     "Exporting to Arduino": arduino_faults.ARDUINO,
     "Data": command_faults.DATA,
@@ -54,6 +56,8 @@ modules without `test_`.
 | small `.tflite` files, Keras models, models as users have them, networks \
 for the arena, and a training to test with | `tiny_models.py`, \
 `keras_models.py`, `user_models.py`, `arena_models.py`, `tiny_training.py` |
+| random `.tflite` files as converters write them, and peculiar ones, for \
+`slim` | `slim_models.py`, `slim_files.py` |
 | exported sketches: Arduino's rules, compiled, replayed | \
 `test_arduino.py`, `test_arduino_sketch.py`; `arduino_stub/` stands for a core \
 and for TFLM |
@@ -63,7 +67,7 @@ and for TFLM |
 `test_examples.py`, `test_notebooks.py` |
 | the table below | `test_faults.py`; the faults are in `model_faults.py`, \
 `swap_faults.py`, `file_faults.py`, `command_faults.py`, \
-`int4_faults.py`, `arduino_faults.py`, `survived_faults.py` |
+`int4_faults.py`, `slim_faults.py`, `arduino_faults.py`, `survived_faults.py` |
 
 ## Faults and bad inputs
 
