@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable
+from typing import Any
 
-from keras_hypertinypw import WeightGenerator  # isort: skip
+from keras_hypertinypw import WeightGenerator, convert_keras_model  # isort: skip
 import tf_keras as keras
+from frontier_layers import TiedKernel, split_low_rank
 
+from keras_hypertinypw.freezing import to_dense_tflite
 from keras_hypertinypw.generator import BaseGenerator
 
 
@@ -17,11 +20,21 @@ class Contender:
 
     Attributes:
         family: What the table groups by.
-        generator: Makes the generator of a network, None for stored kernels.
+        generator: Makes the generator of a network of that many channels,
+            None for stored kernels.
+        keep_first: Whether the first pointwise kernel is stored all the same.
+        rewrite: Changes the float network.
     """
 
     family: str
-    generator: Callable[[], BaseGenerator] | None = None
+    generator: Callable[[int], BaseGenerator] | None = None
+    keep_first: bool = True
+    rewrite: Callable[[keras.Model], keras.Model] | None = None
+
+    @property
+    def needs_op(self) -> bool:
+        """Whether firmware needs GeneratePW."""
+        return self.family == "generated"
 
     def build(
         self,
@@ -31,32 +44,41 @@ class Contender:
         width: int,
     ) -> keras.Model:
         """Returns a freshly initialized float network."""
-        generator = None if self.generator is None else self.generator()
-        return network(
-            input_shape, num_classes, width=width, generator=generator
+        model = network(
+            input_shape,
+            num_classes,
+            width=width,
+            generator=self.generator and self.generator(width),
+            keep_first=self.keep_first,
         )
+        return self.rewrite(model) if self.rewrite else model
+
+    def convert(self, model: keras.Model) -> bytes:
+        """Returns the file of a quantized model, before slimming."""
+        if self.needs_op:
+            return convert_keras_model(model, verify=False)
+        return to_dense_tflite(model)
 
 
-def _generated(**arguments: object) -> Contender:
+def _generated(keep_first: bool = True, **arguments: Any) -> Contender:
     return Contender(
-        "generated", lambda: WeightGenerator(name="generator", **arguments)
+        "generated",
+        lambda width: WeightGenerator(name="generator", **arguments),
+        keep_first,
     )
 
 
+_BINARY = {"code_bits": 1, "code_dim": 16, "hidden_units": (16,)}
 # Generated ones are named by bits of code per weight.
 CONTENDERS = {
     "stored_int8": Contender("stored_int8"),
+    "low_rank": Contender("low_rank", rewrite=split_low_rank),
+    "tied": Contender("tied", lambda width: TiedKernel(width)),
     "gen1_b64": _generated(),
     "gen1": _generated(
         code_bits=1, code_dim=16, block_size=16, hidden_units=(32,)
     ),
-    "gen1_skip": _generated(
-        code_bits=1,
-        code_dim=16,
-        block_size=16,
-        hidden_units=(16,),
-        use_skip=True,
-    ),
+    "gen1_skip": _generated(**_BINARY, block_size=16, use_skip=True),
     "gen05": _generated(
         code_bits=1, code_dim=8, block_size=16, hidden_units=(32,)
     ),
