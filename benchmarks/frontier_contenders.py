@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable
-from typing import Any
 
-from keras_hypertinypw import WeightGenerator, convert_keras_model  # isort: skip
+from keras_hypertinypw import (  # isort: skip
+    WeightGenerator,
+    convert_keras_model,
+    pack_int4,
+)
 import tf_keras as keras
 from frontier_layers import TiedKernel, split_low_rank
 
@@ -23,12 +26,14 @@ class Contender:
         generator: Makes the generator of a network of that many channels,
             None for stored kernels.
         keep_first: Whether the first pointwise kernel is stored all the same.
+        kernel_bits: Of stored kernels, 8 or 4.
         rewrite: Changes the float network.
     """
 
     family: str
     generator: Callable[[int], BaseGenerator] | None = None
     keep_first: bool = True
+    kernel_bits: int = 8
     rewrite: Callable[[keras.Model], keras.Model] | None = None
 
     @property
@@ -56,47 +61,38 @@ class Contender:
     def convert(self, model: keras.Model) -> bytes:
         """Returns the file of a quantized model, before slimming."""
         if self.needs_op:
-            return convert_keras_model(model, verify=False)
-        return to_dense_tflite(model)
+            content = convert_keras_model(model, verify=False)
+        else:
+            content = to_dense_tflite(model)
+        return pack_int4(content) if self.kernel_bits == 4 else content
 
 
-def _generated(keep_first: bool = True, **arguments: Any) -> Contender:
+def _generated(
+    code_bits: int, code_dim: int, block_size: int, hidden_units: int
+) -> Contender:
+    """Generates every pointwise kernel, and stores the rest in four bits."""
     return Contender(
         "generated",
-        lambda width: WeightGenerator(name="generator", **arguments),
-        keep_first,
+        lambda width: WeightGenerator(
+            (hidden_units,),
+            code_dim,
+            code_bits,
+            block_size,
+            use_skip=True,
+            name="generator",
+        ),
+        keep_first=False,
+        kernel_bits=4,
     )
 
 
-_BINARY = {"code_bits": 1, "code_dim": 16, "hidden_units": (16,)}
 # Generated ones are named by bits of code per weight.
 CONTENDERS = {
     "stored_int8": Contender("stored_int8"),
-    "low_rank": Contender("low_rank", rewrite=split_low_rank),
+    "int4": Contender("int4", kernel_bits=4),
+    "gen_1": _generated(1, 16, 16, 16),
+    "gen_0.5": _generated(1, 16, 32, 32),
+    "gen_2": _generated(2, 16, 16, 16),
     "tied": Contender("tied", lambda width: TiedKernel(width)),
-    "gen1_b64": _generated(),
-    "gen1": _generated(
-        code_bits=1, code_dim=16, block_size=16, hidden_units=(32,)
-    ),
-    "gen1_skip": _generated(**_BINARY, block_size=16, use_skip=True),
-    "gen05": _generated(
-        code_bits=1, code_dim=8, block_size=16, hidden_units=(32,)
-    ),
-    "gen05_skip": _generated(
-        code_bits=1,
-        code_dim=16,
-        block_size=32,
-        hidden_units=(32,),
-        use_skip=True,
-    ),
-    "gen2_skip": _generated(
-        code_bits=2,
-        code_dim=16,
-        block_size=16,
-        hidden_units=(16,),
-        use_skip=True,
-    ),
-    "gen025": _generated(
-        code_bits=1, code_dim=8, block_size=32, hidden_units=(32,)
-    ),
+    "low_rank": Contender("low_rank", rewrite=split_low_rank),
 }

@@ -100,7 +100,11 @@ class Sizes:
                     [rng.uniform(0.5, 1, w.shape) for w in layer.get_weights()]
                 )
         x = rng.normal(size=(_SAMPLES, *model.input_shape[1:]))
-        quantized = quantize_model(model, calibration_data=x.astype(np.float32))
+        quantized = quantize_model(
+            model,
+            kernel_bits=self._contender.kernel_bits,
+            calibration_data=x.astype(np.float32),
+        )
         return slim(self._contender.convert(quantized))
 
 

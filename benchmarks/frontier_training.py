@@ -51,7 +51,9 @@ def run(
     if path.exists():
         return json.loads(path.read_text())
     windows, validation, test = (data[split] for split in SPLITS)
-    schedule = dataclasses.replace(task.schedule, seed=seed)
+    schedule = dataclasses.replace(
+        task.schedule, seed=seed, kernel_bits=contender.kernel_bits
+    )
     trained = train(
         lambda: contender.build(
             task.network, windows.x.shape[1:], len(windows.classes), width

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
         WeightGenerator,
         generator_scope,
     )
+    from keras_hypertinypw.int4 import pack_int4
     from keras_hypertinypw.interpreter import Interpreter
     from keras_hypertinypw.layers import HyperPointwise
     from keras_hypertinypw.loading import load_model
@@ -44,6 +45,7 @@ _MODULES = {
     "freeze": "freezing",
     "generator_scope": "generator",
     "load_model": "loading",
+    "pack_int4": "int4",
     "quantize_model": "quantization",
     "swap_errors": "swap",
     "swap_pointwise": "swap",
@@ -66,6 +68,7 @@ __all__ = [
     "generator_scope",
     "load_model",
     "materialize",
+    "pack_int4",
     "quantize_model",
     "swap_errors",
     "swap_pointwise",

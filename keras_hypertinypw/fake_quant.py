@@ -194,3 +194,32 @@ def quantize_kernel(kernel, scales):
     return tf.quantization.fake_quant_with_min_max_vars_per_channel(
         kernel, -limit, limit, num_bits=8, narrow_range=True
     )
+
+
+def quantize_to_steps(kernel, steps, largest):
+    """FakeQuant of a stored kernel to few levels, with learned steps.
+
+    The gradients are those of LSQ: a kernel's pass where nothing is clipped,
+    and a step's are rounding errors or, where clipped, the largest level.
+
+    Args:
+        kernel: float32 tensor whose last axes are those of `steps`.
+        steps: float32 tensor of rank 0, 1 or 2, positive.
+        largest: Largest level, at most 127.
+
+    Returns:
+        float32 tensor of integers in `[-largest, largest]` times `steps`,
+        behind a FakeQuant of 8 bits, for the stock converter to find.
+    """
+    levels = tf.clip_by_value(kernel / steps, -largest, largest)
+    rounded = round_half_up(levels) * steps
+    if not steps.shape.rank:
+        limit = 127.0 * tf.stop_gradient(steps)
+        return tf.quantization.fake_quant_with_min_max_vars(
+            rounded, -limit, limit, num_bits=8, narrow_range=True
+        )
+    # The converter knows scales of the last axis only.
+    scales = tf.reshape(steps, (-1,))
+    size = steps.shape.num_elements()
+    columns = tf.reshape(rounded, (*kernel.shape[:2], -1, size))
+    return tf.reshape(quantize_kernel(columns, scales), kernel.shape)

@@ -18,6 +18,7 @@ from ai_edge_litert import schema_py_generated as schema
 
 from keras_hypertinypw.byte_ranges import FILE_IDENTIFIER, walk_vectors
 from keras_hypertinypw.errors import ConversionError
+from keras_hypertinypw.int4_values import unpack_nibbles
 from keras_hypertinypw.model_checks import check_indices, damaged, normalize
 
 # Kernels load constants with aligned SIMD instructions.
@@ -198,24 +199,32 @@ def is_constant(model: schema.ModelT, tensor: schema.TensorT) -> bool:
 def tensor_data(model: schema.ModelT, tensor: schema.TensorT) -> np.ndarray:
     """Returns a constant tensor as a read-only array of its shape.
 
+    INT4 comes unpacked, as int8.
+
     Raises:
         ConversionError: If the tensor has no data, a type without a numpy
             counterpart, or data that does not fill its shape.
     """
     shape, name = tensor_shape(tensor), tensor_name(tensor)
-    dtype = DTYPES.get(tensor.type)
+    is_packed = tensor.type == schema.TensorType.INT4
+    dtype = np.int8 if is_packed else DTYPES.get(tensor.type)
     if dtype is None or not is_constant(model, tensor):
         raise ConversionError(
             f"Tensor '{name}': expected a constant of a numpy type. Received: "
             f"type {tensor.type}, constant={is_constant(model, tensor)}."
         )
     data = np.asarray(model.buffers[tensor.buffer].data, np.uint8).tobytes()
-    size = math.prod(shape) * np.dtype(dtype).itemsize
+    count = math.prod(shape)
+    size = (count + 1) // 2 if is_packed else count * np.dtype(dtype).itemsize
     if min(shape, default=0) < 0 or len(data) != size:
         raise damaged(
             f"data that fills tensor '{name}' of shape {shape}",
             f"{len(data)} bytes",
         )
+    if is_packed:
+        values = unpack_nibbles(np.frombuffer(data, np.uint8), count)
+        values.flags.writeable = False
+        return values.reshape(shape)
     return np.frombuffer(data, dtype).reshape(shape)
 
 

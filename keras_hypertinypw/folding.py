@@ -62,13 +62,13 @@ def _fold_batch_norm(graph: ModelGraph, source: str, name: str) -> None:
     graph.weights[source] = weights
 
 
-def fold_relus(graph: ModelGraph) -> None:
-    """Moves a ReLU that follows a HyperPointwise into its `activation`.
+def fold_relus(graph: ModelGraph, class_name: str) -> None:
+    """Moves a ReLU that follows a layer of a class into its `activation`.
 
-    tfmot does this for ordinary layers only, and without it the quantizer
-    would sit between the two and TFLite could not fuse them.
+    tfmot does this for layers that it configures itself only, and without it
+    the quantizer would sit between the two and TFLite could not fuse them.
     """
-    for name in graph.names("HyperPointwise"):
+    for name in graph.names(class_name):
         config = graph.config(name)
         reader = graph.only_consumer(name)
         if reader is None or config["activation"] != "linear":

@@ -222,9 +222,10 @@ def _check_constants(model: schema.ModelT) -> None:
     """Checks that constants fill their shapes: TFLM reads on regardless."""
     for graph in model.subgraphs:
         for tensor in graph.tensors:
-            if tensor.type in flatbuffer.DTYPES and flatbuffer.is_constant(
-                model, tensor
-            ):
+            is_packed = tensor.type == schema.TensorType.INT4
+            if (
+                is_packed or tensor.type in flatbuffer.DTYPES
+            ) and flatbuffer.is_constant(model, tensor):
                 flatbuffer.tensor_data(model, tensor)
 
 

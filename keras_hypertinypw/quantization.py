@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 import tensorflow_model_optimization as tfmot
 import tf_keras as keras
 
-from keras_hypertinypw import folding, unfolding
+from keras_hypertinypw import checks, folding, unfolding
 from keras_hypertinypw.calibration import calibrate
 from keras_hypertinypw.errors import ConversionError
 from keras_hypertinypw.generator import BaseGenerator, generator_scope
 from keras_hypertinypw.inlining import read_graph
+from keras_hypertinypw.int4_values import INT4_BITS, KERNEL_BITS
 from keras_hypertinypw.keras_checks import (
     all_layers,
     require_float_layers,
     require_functional,
+)
+from keras_hypertinypw.kernel_quantizer import (
+    KERNELS,
+    Int4QuantizeConfig,
+    int4_config,
+    start_steps,
 )
 from keras_hypertinypw.layers import HyperPointwise
 from keras_hypertinypw.model_graph import ModelGraph
@@ -63,6 +71,7 @@ def quantize_model(
     model: keras.Model,
     *,
     num_bits: int = 8,
+    kernel_bits: int = 8,
     calibration_data: Any = None,
 ) -> keras.Model:
     """Returns a copy of a model for quantization-aware training.
@@ -76,7 +85,11 @@ def quantize_model(
 
     Args:
         model: A built functional or sequential tf_keras model.
-        num_bits: Bits of activations and stored kernels; TFLM runs 8.
+        num_bits: Bits of activations; TFLM runs 8.
+        kernel_bits: Bits of the stored kernels of convolutions, depthwise
+            convolutions and Dense layers: 8, or 4 with a step per output
+            channel (per layer in Dense) that trains. The int8 `.tflite` then
+            holds integers in [-7, 7] and `pack_int4` loses nothing.
         calibration_data: A few hundred inputs of the model, to start the
             activations' ranges from. Without it they start at tfmot's
             [-6, 6], the inputs' at nothing, and take thousands of steps of
@@ -86,8 +99,8 @@ def quantize_model(
         TypeError: If `model` is not a tf_keras model.
         ConversionError: If a layer cannot be quantized, is called twice or
             is quantized already, or two generators have the same name.
-        ValueError: If `num_bits` is not 8, or the calibration data are not
-            finite numbers.
+        ValueError: If `num_bits` is not 8, `kernel_bits` neither 8 nor 4,
+            or the calibration data are not finite numbers.
     """
     require_functional(model)
     if num_bits != 8:
@@ -95,6 +108,7 @@ def quantize_model(
             f"Expected `num_bits` to be 8, what TFLM's kernels run. "
             f"Received: num_bits={num_bits}."
         )
+    checks.one_of("kernel_bits", kernel_bits, KERNEL_BITS)
     require_float_layers(model)
     find_generators(model)
     graph = read_graph(model)
@@ -105,18 +119,26 @@ def quantize_model(
     split_separable(graph)
     unfolding.unfold_1d(graph)
     folding.fold_batch_norms(graph)
-    folding.fold_relus(graph)
+    folding.fold_relus(graph, "HyperPointwise")
+    if kernel_bits == INT4_BITS:
+        for class_name in KERNELS:
+            folding.fold_relus(graph, class_name)
     _mark_quantized(graph)
     folded = graph.build_model()
     with (
         generator_scope(),
         _tfmot.quantize_scope(
-            {"HyperPointwiseQuantizeConfig": HyperPointwiseQuantizeConfig}
+            {
+                "HyperPointwiseQuantizeConfig": HyperPointwiseQuantizeConfig,
+                "Int4QuantizeConfig": Int4QuantizeConfig,
+            }
         ),
     ):
-        annotated = keras.models.clone_model(folded, clone_function=_annotate)
+        annotate = functools.partial(_annotate, kernel_bits=kernel_bits)
+        annotated = keras.models.clone_model(folded, clone_function=annotate)
         annotated.set_weights(folded.get_weights())
         quantized = _quantize_apply(annotated)
+    start_steps(quantized)
     _keep_frozen(quantized)
     if calibration_data is not None:
         calibrate(quantized, calibration_data)
@@ -173,13 +195,17 @@ def _mark_quantized(graph: ModelGraph) -> None:
         config["generator"]["config"]["quantized"] = True
 
 
-def _annotate(layer: keras.layers.Layer) -> keras.layers.Layer:
+def _annotate(
+    layer: keras.layers.Layer, kernel_bits: int
+) -> keras.layers.Layer:
     if isinstance(layer, keras.layers.InputLayer):
         return layer.__class__.from_config(layer.get_config())
     copy = layer.__class__.from_config(layer.get_config())
     if isinstance(layer, HyperPointwise):
         config = HyperPointwiseQuantizeConfig()
         return _tfmot.quantize_annotate_layer(copy, config)
+    if kernel_bits == INT4_BITS:
+        return _tfmot.quantize_annotate_layer(copy, int4_config(copy))
     return _tfmot.quantize_annotate_layer(copy)
 
 

@@ -6,6 +6,7 @@ import dataclasses
 from typing import Any
 
 from keras_hypertinypw import checks
+from keras_hypertinypw.int4_values import KERNEL_BITS
 
 
 @dataclasses.dataclass(frozen=True)
@@ -20,9 +21,12 @@ class Schedule:
         quantized_learning_rate: At the start of the second phase.
         batch_size: Windows in a batch.
         seed: Of the initial values and of the batches' order.
+        kernel_bits: Of stored kernels in the second phase, as in
+            `quantize_model`; 8 or 4.
 
     Raises:
-        ValueError: If epochs or batch size are not positive.
+        ValueError: If epochs or batch size are not positive, or no kernel
+            has these bits.
     """
 
     float_epochs: int = 12
@@ -31,10 +35,12 @@ class Schedule:
     quantized_learning_rate: float = 5e-4
     batch_size: int = 128
     seed: int = 0
+    kernel_bits: int = 8
 
     def __post_init__(self) -> None:
         for name in ("float_epochs", "quantized_epochs", "batch_size"):
             checks.positive_int(name, getattr(self, name))
+        checks.one_of("kernel_bits", self.kernel_bits, KERNEL_BITS)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -78,7 +78,11 @@ def train(
     sample = np.random.default_rng(schedule.seed).permutation(
         len(train_windows.y)
     )[:CALIBRATION_WINDOWS]
-    quantized = quantize_model(model, calibration_data=train_windows.x[sample])
+    quantized = quantize_model(
+        model,
+        kernel_bits=schedule.kernel_bits,
+        calibration_data=train_windows.x[sample],
+    )
     history["quantized"] = fit(quantized, "quantized")
     return Trained(quantized, history)
 

@@ -39,6 +39,7 @@ KERAS_WORLD = {
     "keras_checks",
     "kernel_errors",
     "kernel_fitting",
+    "kernel_quantizer",
     "layers",
     "loading",
     "model_graph",

@@ -1,0 +1,106 @@
+"""Quantizes stored kernels to four bits while they train."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+import tensorflow_model_optimization as tfmot
+import tf_keras as keras
+from tensorflow_model_optimization.python.core.quantization.keras.default_8bit import (  # noqa: E501
+    default_8bit_quantize_registry as registry,
+)
+
+from keras_hypertinypw import fake_quant
+from keras_hypertinypw.int4_values import INT4_MAX, fit_steps
+
+# Layers with a stored kernel: the weight's name, and how many of its last
+# axes number the output channels. TFLM takes no INT4 filter of several scales
+# in FULLY_CONNECTED, so a Dense kernel has a single step.
+KERNELS = {
+    "Conv2D": ("kernel", 1),
+    "DepthwiseConv2D": ("depthwise_kernel", 2),
+    "Dense": ("kernel", 0),
+}
+_SMALLEST_GAIN = 1 / 64
+
+
+class Int4KernelQuantizer(tfmot.quantization.keras.quantizers.Quantizer):
+    """Fake-quantizes a kernel to `[-7, 7]` times a step that is learned.
+
+    A step is a constant, fitted to the kernel, times a gain that trains
+    ("learned step size quantization", LSQ). A gain is near 1 whatever the
+    kernel's size is, so the optimizer moves all of them alike.
+
+    Args:
+        channel_axes: How many of the last axes have a step of their own.
+    """
+
+    def __init__(self, channel_axes: int) -> None:
+        self.channel_axes = channel_axes
+
+    def build(self, tensor_shape: Any, name: str, layer: Any) -> dict:
+        """Adds the variables; `start_steps` gives them values."""
+        shape = tuple(tensor_shape)[len(tensor_shape) - self.channel_axes :]
+        weights = {}
+        for what, trainable in (("step", False), ("gain", True)):
+            weights[what] = layer.add_weight(
+                f"{name}_{what}",
+                shape=shape,
+                initializer="ones",
+                trainable=trainable,
+            )
+        return weights
+
+    def __call__(
+        self, inputs: Any, training: Any, weights: dict, **kwargs: Any
+    ) -> tf.Tensor:
+        """Returns integers times the steps, as the int8 converter finds it."""
+        steps = weights["step"] * tf.maximum(weights["gain"], _SMALLEST_GAIN)
+        return fake_quant.quantize_to_steps(inputs, steps, INT4_MAX)
+
+    def get_config(self) -> dict:
+        """Returns the argument."""
+        return {"channel_axes": self.channel_axes}
+
+
+class Int4QuantizeConfig(registry.Default8BitQuantizeConfig):
+    """Quantizes as tfmot does by default, but the kernel to four bits."""
+
+    def __init__(
+        self,
+        weight_attrs: list[str],
+        activation_attrs: list[str],
+        quantize_output: bool,
+        channel_axes: int,
+    ) -> None:
+        super().__init__(weight_attrs, activation_attrs, quantize_output)
+        self.weight_quantizer = Int4KernelQuantizer(channel_axes)
+
+    def get_config(self) -> dict:
+        """Returns the arguments."""
+        channel_axes = self.weight_quantizer.channel_axes
+        return {**super().get_config(), "channel_axes": channel_axes}
+
+
+def int4_config(layer: keras.layers.Layer) -> Int4QuantizeConfig | None:
+    """Returns how to quantize a layer, None if it has no stored kernel."""
+    class_name = type(layer).__name__
+    if class_name not in KERNELS:
+        return None
+    weight, channel_axes = KERNELS[class_name]
+    return Int4QuantizeConfig([weight], ["activation"], False, channel_axes)
+
+
+def start_steps(model: keras.Model) -> None:
+    """Fits the steps of a quantized model to its kernels."""
+    for layer in model.layers:
+        # tfmot puts what it quantized in the place of `layer.layer.kernel`.
+        weights = {w.name.split("/")[-1]: w for w in layer.weights}
+        for name, steps in weights.items():
+            kernel = weights.get(name.replace("kernel_step", "kernel"))
+            if name.endswith("kernel_step:0") and kernel is not None:
+                columns = kernel.numpy().reshape(-1, max(steps.numpy().size, 1))
+                fitted = fit_steps(columns.astype(np.float64))
+                steps.assign(fitted.reshape(steps.shape))
