@@ -94,7 +94,7 @@ def measure(cell: Cell) -> list[dict[str, Any]]:
         return [{**_key(cell), "fits": False}]
     folder = WORK / f"{cell.task}-{cell.contender}-{width}-{cell.seed}"
     scores = frontier_training.run(
-        cell.task, contender, width, cell.seed, data, folder
+        cell.task, task, contender, width, cell.seed, data, folder
     )
     content = slim((folder / "model.tflite").read_bytes())
     code_bytes = frontier_sizes.code_bytes(contender)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import dataclasses
 import os
 import pathlib
+import zipfile
 from collections.abc import Callable
 
 import numpy as np
@@ -93,7 +94,7 @@ class MfccArrays:
                     file["split"],
                     file["words"],
                 )
-        except (ValueError, KeyError, EOFError, OSError) as error:
+        except (ValueError, KeyError, zipfile.BadZipFile) as error:
             raise ValueError(
                 f"Expected {path} with arrays X, y, words, split and the "
                 f"speakers. Received: {error}. Copy the file again."
