@@ -8,8 +8,10 @@ This walk comes first, costs time proportional to the file, and tells
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
+
+import numpy as np
 
 from keras_hypertinypw.errors import ConversionError
 
@@ -87,14 +89,34 @@ def walk_vectors(model_content: bytes) -> Iterator[Vector]:
     yield from walker.table(walker.uint32(0, "root"), "Model", ())
 
 
+def count_bytes(
+    size: int, names: Sequence[str], claims: Iterable[tuple[int, Vector]]
+) -> dict[str, int]:
+    """Counts the bytes of every name.
+
+    Args:
+        size: Size of the file, in bytes.
+        names: What bytes can belong to; the last one gets the unclaimed.
+        claims: Pairs of an index into `names` and a range of bytes. A byte
+            belongs to the first that claims it.
+    """
+    rest = len(names) - 1
+    owners = np.full(size, rest, np.int32)
+    for index, vector in claims:
+        owned = owners[vector.start : vector.start + vector.size]
+        owned[owned == rest] = index
+    counts = np.bincount(owners, minlength=len(names))
+    return {name: int(n) for name, n in zip(names, counts, strict=True)}
+
+
 class _Walker:
     """Reads scalars and tables, never outside the file."""
 
     def __init__(self, content: bytes) -> None:
         self._content = content
-        # A table and the offset that leads to it take 8 bytes, so only a
-        # damaged file, or one that shares tables without end, has more.
-        self._tables_left = len(content) // 8
+        # An offset takes 4 bytes, and may lead to a tensor that shares all of
+        # itself. Only a file that shares tables without end has more.
+        self._tables_left = len(content) // 2
 
     def _require(self, ok: bool, what: str, received: int) -> None:
         if not ok:

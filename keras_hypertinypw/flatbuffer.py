@@ -228,6 +228,21 @@ def tensor_data(model: schema.ModelT, tensor: schema.TensorT) -> np.ndarray:
     return np.frombuffer(data, dtype).reshape(shape)
 
 
+def check_constants(model: schema.ModelT) -> None:
+    """Checks that constants fill their shapes: TFLM reads on regardless.
+
+    Raises:
+        ConversionError: If one does not.
+    """
+    for graph in model.subgraphs:
+        for tensor in graph.tensors:
+            # A sparse tensor's shape is that of what it stands for.
+            is_known = tensor.type in (*DTYPES, schema.TensorType.INT4)
+            is_dense = is_known and tensor.sparsity is None
+            if is_dense and is_constant(model, tensor):
+                tensor_data(model, tensor)
+
+
 def scales(tensor: schema.TensorT) -> np.ndarray:
     """Returns float32 scales of shape `(num_scales,)`, empty without any."""
     params = tensor.quantization

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 
-import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
-from keras_hypertinypw.byte_ranges import Vector, walk_vectors
+from keras_hypertinypw.byte_ranges import Vector, count_bytes, walk_vectors
 from keras_hypertinypw.flatbuffer import (
     custom_name,
     operator_name,
@@ -120,7 +119,9 @@ def footprint(
     """
     model = read_model(model_content)
     vectors = {v.path: v for v in walk_vectors(model_content) if v.size}
-    by_part = _count(len(model_content), PARTS, _part_vectors(model, vectors))
+    by_part = count_bytes(
+        len(model_content), PARTS, _part_vectors(model, vectors)
+    )
     specs = [read_spec(model, op) for op in generate_operators(model)]
     return Footprint(
         len(model_content),
@@ -129,26 +130,6 @@ def footprint(
         sum(s.num_weights for s in specs if s.residency == "cached"),
         arena_bytes,
     )
-
-
-def _count(
-    size: int, names: Sequence[str], claims: Iterable[tuple[int, Vector]]
-) -> dict[str, int]:
-    """Counts the bytes of every name.
-
-    Args:
-        size: Size of the file, in bytes.
-        names: What bytes can belong to; the last one gets the unclaimed.
-        claims: Pairs of an index into `names` and a range of bytes. A byte
-            belongs to the first that claims it.
-    """
-    rest = len(names) - 1
-    owners = np.full(size, rest, np.int32)
-    for index, vector in claims:
-        owned = owners[vector.start : vector.start + vector.size]
-        owned[owned == rest] = index
-    counts = np.bincount(owners, minlength=len(names))
-    return {name: int(n) for name, n in zip(names, counts, strict=True)}
 
 
 def _part_vectors(
@@ -217,5 +198,5 @@ def _count_tensors(
             paths.append(("buffers", tensor.buffer, "data"))
             claims += [(len(names), vectors[p]) for p in paths if p in vectors]
             names.append(name)
-    counts = _count(size, [*names, ""], claims)
+    counts = count_bytes(size, [*names, ""], claims)
     return {name: counts[name] for name in names if counts[name]}

@@ -87,7 +87,7 @@ class Interpreter:
         if arena_size is not None:
             arena_size = checks.positive_int("arena_size", arena_size)
         model = flatbuffer.read_model(model_content)
-        _check_constants(model)
+        flatbuffer.check_constants(model)
         graph = model.subgraphs[0]
         self._input = _read_port(graph, "input", graph.inputs)
         self._output = _read_port(graph, "output", graph.outputs)
@@ -216,17 +216,6 @@ class Interpreter:
         traceback: TracebackType | None,
     ) -> None:
         self.close()
-
-
-def _check_constants(model: schema.ModelT) -> None:
-    """Checks that constants fill their shapes: TFLM reads on regardless."""
-    for graph in model.subgraphs:
-        for tensor in graph.tensors:
-            is_packed = tensor.type == schema.TensorType.INT4
-            if (
-                is_packed or tensor.type in flatbuffer.DTYPES
-            ) and flatbuffer.is_constant(model, tensor):
-                flatbuffer.tensor_data(model, tensor)
 
 
 def _read_port(graph: schema.SubGraphT, what: str, indices: list[int]) -> _Port:

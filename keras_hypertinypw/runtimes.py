@@ -106,17 +106,36 @@ class LiteRtBackend(Backend):
                 f"{str(error).splitlines()[0].rstrip('.')}. If it holds "
                 f"{GENERATE_PW_OP}, pass it through `materialize` first."
             ) from error
-        self._input = self._interpreter.get_input_details()[0]["index"]
-        self._output = self._interpreter.get_output_details()[0]["index"]
+        inputs = self._interpreter.get_input_details()
+        outputs = self._interpreter.get_output_details()
+        self._inputs = [details["index"] for details in inputs]
+        self._outputs = [details["index"] for details in outputs]
 
     def run(self, x: np.ndarray, output_dtype: np.dtype) -> np.ndarray:
         """Sets, invokes, gets."""
-        outputs = []
-        for sample in x:
-            self._interpreter.set_tensor(self._input, sample)
-            self._interpreter.invoke()
-            outputs.append(self._interpreter.get_tensor(self._output))
-        return np.array(outputs, output_dtype)
+        (output, *_) = self.run_all([x], len(x))
+        return np.frombuffer(output, output_dtype)
+
+    def run_all(self, inputs: list[np.ndarray], count: int) -> list[bytes]:
+        """Runs samples through all inputs; returns the bytes of all outputs.
+
+        Raises:
+            ConversionError: If LiteRT fails.
+        """
+        outputs: list[list[bytes]] = [[] for _ in self._outputs]
+        for index in range(count):
+            try:
+                for tensor, samples in zip(self._inputs, inputs, strict=True):
+                    self._interpreter.set_tensor(tensor, samples[index])
+                self._interpreter.invoke()
+            except (RuntimeError, ValueError) as error:
+                raise ConversionError(
+                    "Expected a model that LiteRT runs. Received: "
+                    f"{str(error).splitlines()[0].rstrip('.')}."
+                ) from error
+            for tensor, parts in zip(self._outputs, outputs, strict=True):
+                parts.append(self._interpreter.get_tensor(tensor).tobytes())
+        return [b"".join(parts) for parts in outputs]
 
     def reset(self) -> None:
         """Resets the variables; there is no other state."""

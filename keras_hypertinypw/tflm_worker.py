@@ -140,6 +140,25 @@ class Worker:
                 said = time.monotonic()
         return {"status": "ok"}, b"".join(outputs)
 
+    def run(self, request: dict[str, Any], payload: bytes) -> Answer:
+        """Runs samples through all inputs and outputs, one by one."""
+        inputs = []
+        for dtype, shape in request["inputs"]:
+            size = int(np.prod(shape)) * np.dtype(dtype).itemsize
+            inputs.append(np.frombuffer(payload[:size], dtype).reshape(shape))
+            payload = payload[size:]
+        outputs: list[list[bytes]] = [[] for _ in range(request["num_outputs"])]
+        for index in range(request["num_samples"]):
+            for port, samples in enumerate(inputs):
+                self._interpreter.set_input(samples[index], port)
+            self._interpreter.invoke()
+            for port, parts in enumerate(outputs):
+                parts.append(self._interpreter.get_output(port).tobytes())
+            self._busy()
+        joined = [b"".join(parts) for parts in outputs]
+        answer = {"status": "ok", "sizes": [len(data) for data in joined]}
+        return answer, b"".join(joined)
+
     def reset(self, request: dict[str, Any], payload: bytes) -> Answer:
         """Resets the interpreter's state, as TFLM's own Reset() does."""
         if self._interpreter.reset():

@@ -1,0 +1,186 @@
+"""Compares a slimmed file with its original: by value, and by running both."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+from ai_edge_litert import schema_py_generated as schema
+
+from keras_hypertinypw import tflm_process
+from keras_hypertinypw.errors import ConversionError
+from keras_hypertinypw.flatbuffer import DTYPES, read_model, tensor_shape
+from keras_hypertinypw.materialize import materialize
+from keras_hypertinypw.slim_structure import compare_structure, require_same
+
+NUM_INPUTS = 20
+_EDGES = 3
+SEED = 0
+
+
+@dataclasses.dataclass(frozen=True)
+class Comparison:
+    """What a comparison that found no difference compared.
+
+    Attributes:
+        num_tensors: Tensors whose data, shape and quantization are equal.
+        num_values: Output values that are equal, by runtime.
+        num_distinct: Distinct values among them, over all runtimes.
+        not_run: Why the model was compared without running it, by runtime.
+    """
+
+    num_tensors: int
+    num_values: dict[str, int]
+    num_distinct: int
+    not_run: dict[str, str]
+
+    def __str__(self) -> str:
+        lines = [f"identical: {self.num_tensors} tensors compared by value"]
+        for runtime, count in self.num_values.items():
+            lines.append(
+                f"identical: {count:,} output values compared in {runtime}, "
+                f"{self.num_distinct} distinct"
+            )
+        lines += [
+            f"not run in {runtime}: {reason}"
+            for runtime, reason in self.not_run.items()
+        ]
+        return "\n".join(lines)
+
+
+def compare(
+    original: bytes,
+    slimmed: bytes,
+    *,
+    desktop: bool = False,
+    num_inputs: int = NUM_INPUTS,
+) -> Comparison:
+    """Compares all that kernels read, then what TFLM computes of it.
+
+    Args:
+        original: Bytes of a `.tflite`.
+        slimmed: Bytes of the smaller one.
+        desktop: Compare what desktop runtimes read, and run LiteRT too.
+        num_inputs: Random inputs to run, beside three edge cases.
+
+    Raises:
+        ConversionError: If a value differs.
+    """
+    models = read_model(original), read_model(slimmed)
+    num_tensors = compare_structure(*models, desktop=desktop)
+    graph = models[0].subgraphs[0]
+    not_run: dict[str, str] = {}
+    num_values: dict[str, int] = {}
+    found: list[np.ndarray] = []
+    for runtime in _RUNNERS if desktop else ["TFLM"]:
+        run = _RUNNERS[runtime]
+        try:
+            inputs = draw(graph, num_inputs)
+            before = run(original, graph, inputs)
+        except ConversionError as error:
+            not_run[runtime] = str(error)
+            continue
+        after = run(slimmed, graph, inputs)
+        num_values[runtime] = _require_equal(runtime, graph, before, after)
+        found += [np.unique(v) for v in _values(graph, before)]
+    distinct = sum(len(np.unique(values)) for values in found)
+    return Comparison(num_tensors, num_values, distinct, not_run)
+
+
+def draw(graph: schema.SubGraphT, count: int) -> list[np.ndarray]:
+    """Returns inputs for every port: random ones, then edges.
+
+    Raises:
+        ConversionError: If a port's size or type is not fixed.
+    """
+    rng = np.random.default_rng(SEED)
+    inputs = []
+    for index in graph.inputs:
+        tensor = graph.tensors[index]
+        shape, dtype = tensor_shape(tensor), DTYPES.get(tensor.type)
+        if dtype is None or min(shape, default=1) < 1:
+            raise ConversionError(
+                "Expected inputs of a numpy type and of a fixed shape. "
+                f"Received: TensorType {tensor.type}, shape {shape}."
+            )
+        inputs.append(_draw(rng, np.dtype(dtype), (count, *shape)))
+    return inputs
+
+
+def _draw(
+    rng: np.random.Generator, dtype: np.dtype, shape: tuple[int, ...]
+) -> np.ndarray:
+    if dtype.kind == "f":
+        drawn = rng.normal(0, 2, shape)
+        low, high = -8.0, 8.0
+    elif dtype.kind == "b" or dtype.itemsize > 2:
+        # May be indices, and leads no further than 1 then.
+        drawn, low, high = rng.integers(0, 2, shape), 0, 1
+    else:
+        limits = np.iinfo(dtype)
+        low, high = int(limits.min), int(limits.max)
+        drawn = rng.integers(low, high + 1, shape)
+    edges = [np.full((1, *shape[1:]), value) for value in (low, high, 0)]
+    return np.concatenate([drawn, *edges]).astype(dtype)
+
+
+def _run_tflm(
+    model_content: bytes, graph: schema.SubGraphT, inputs: list[np.ndarray]
+) -> list[bytes]:
+    request = {
+        "command": "run",
+        "inputs": [(x.dtype.str, x.shape) for x in inputs],
+        "num_samples": len(inputs[0]) if inputs else _EDGES,
+        "num_outputs": len(graph.outputs),
+    }
+    process = tflm_process.start(model_content, None)
+    try:
+        payload = b"".join(x.tobytes() for x in inputs)
+        answer, data = process.request(request, payload)
+    finally:
+        process.close()
+    outputs = []
+    for size in answer["sizes"]:
+        outputs.append(data[:size])
+        data = data[size:]
+    return outputs
+
+
+def _run_litert(
+    model_content: bytes, graph: schema.SubGraphT, inputs: list[np.ndarray]
+) -> list[bytes]:
+    # Loads LiteRT, which nothing else here needs.
+    from keras_hypertinypw.runtimes import LiteRtBackend
+
+    backend = LiteRtBackend(materialize(model_content))
+    return backend.run_all(inputs, len(inputs[0]) if inputs else _EDGES)
+
+
+_RUNNERS = {"TFLM": _run_tflm, "LiteRT": _run_litert}
+
+
+def _values(graph: schema.SubGraphT, outputs: list[bytes]) -> list[np.ndarray]:
+    """Returns outputs as integers of the same bits, so that NaN equals NaN."""
+    values = []
+    for index, data in zip(graph.outputs, outputs, strict=True):
+        dtype = np.dtype(DTYPES.get(graph.tensors[index].type, np.uint8))
+        values.append(np.frombuffer(data, f"u{dtype.itemsize}"))
+    return values
+
+
+def _require_equal(
+    runtime: str,
+    graph: schema.SubGraphT,
+    before: list[bytes],
+    after: list[bytes],
+) -> int:
+    """Returns how many values were compared."""
+    what = f"the size of the outputs in {runtime}"
+    require_same(what, [*map(len, before)], [*map(len, after)])
+    pairs = zip(_values(graph, before), _values(graph, after), strict=True)
+    count = different = 0
+    for old, new in pairs:
+        count += old.size
+        different += int(np.count_nonzero(old != new))
+    require_same(f"the outputs in {runtime}", 0, different)
+    return count
