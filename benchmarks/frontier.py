@@ -28,9 +28,11 @@ import frontier_training
 from frontier_contenders import CONTENDERS
 from frontier_tasks import TASKS
 
-from keras_hypertinypw import Interpreter, slim  # isort: skip
+from keras_hypertinypw import Interpreter  # isort: skip
 import tensorflow as tf
 from tqdm import tqdm
+
+from keras_hypertinypw.slim import slim
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 RESULTS = ROOT / "benchmarks/results/frontier.jsonl"

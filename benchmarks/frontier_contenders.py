@@ -27,6 +27,7 @@ class Contender:
             None for stored kernels.
         keep_first: Whether the first pointwise kernel is stored all the same.
         kernel_bits: Of stored kernels, 8 or 4.
+        least_width: Least channels; a kernel has to hold a block.
         rewrite: Changes the float network.
     """
 
@@ -34,6 +35,7 @@ class Contender:
     generator: Callable[[int], BaseGenerator] | None = None
     keep_first: bool = True
     kernel_bits: int = 8
+    least_width: int = 2
     rewrite: Callable[[keras.Model], keras.Model] | None = None
 
     @property
@@ -83,6 +85,7 @@ def _generated(
         ),
         keep_first=False,
         kernel_bits=4,
+        least_width=8,
     )
 
 

@@ -10,7 +10,7 @@ import pathlib
 from frontier_contenders import Contender
 from frontier_tasks import Task
 
-from keras_hypertinypw import quantize_model, slim  # isort: skip
+from keras_hypertinypw import quantize_model  # isort: skip
 import numpy as np
 import op_size
 import tf_keras as keras
@@ -22,6 +22,7 @@ from keras_hypertinypw.flatbuffer import (
     tensor_shape,
 )
 from keras_hypertinypw.op_insertion import read_specs
+from keras_hypertinypw.slim import slim
 
 KIB = 1024
 _PROBES = (16, 64, 160)  # Widths that a first guess is drawn through.
@@ -77,12 +78,15 @@ class Sizes:
         left = budget - code_bytes(self._contender)
         a, b, c = np.polyfit(_PROBES, [self._size(w) for w in _PROBES], 2)
         inside = max(b * b - 4 * a * (c - left), 0.0)
-        width = max(int((math.sqrt(inside) - b) / (2 * a)), 2)
-        while width > 1 and self._size(width) > left:
+        least = self._contender.least_width
+        width = max(int((math.sqrt(inside) - b) / (2 * a)), least)
+        while width >= least and self._size(width) > left:
             width -= 1
-        while width > 1 and self._size(width + 1) <= left:
+        if width < least:
+            return None
+        while self._size(width + 1) <= left:
             width += 1
-        return width if width > 1 else None
+        return width
 
     def _size(self, width: int) -> int:
         # Random values are hardly ever equal: no trained file is larger.
