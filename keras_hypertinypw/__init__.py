@@ -25,6 +25,7 @@ if TYPE_CHECKING:
         generator_scope,
     )
     from keras_hypertinypw.int4 import pack_int4
+    from keras_hypertinypw.int4_cost import compare_outputs
     from keras_hypertinypw.interpreter import Interpreter
     from keras_hypertinypw.layers import HyperPointwise
     from keras_hypertinypw.loading import load_model
@@ -40,6 +41,7 @@ _MODULES = {
     "HyperPointwise": "layers",
     "Interpreter": "interpreter",
     "WeightGenerator": "generator",
+    "compare_outputs": "int4_cost",
     "convert_keras_model": "converter",
     "export_arduino": "arduino",
     "freeze": "freezing",
@@ -61,6 +63,7 @@ __all__ = [
     "Interpreter",
     "WeightGenerator",
     "__version__",
+    "compare_outputs",
     "convert_keras_model",
     "export_arduino",
     "footprint",

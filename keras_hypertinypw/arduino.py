@@ -35,8 +35,8 @@ class ArduinoExport:
     """What was written; all sizes in bytes.
 
     Attributes:
-        sketch: Path of the sketch folder.
-        library: Path of the library folder.
+        sketch_folder: Path of the sketch.
+        library_folder: Path of the library.
         model_size: The model, in flash.
         golden_size: Inputs and outputs of the self-test, in flash.
         num_cases: How many of them there are.
@@ -44,8 +44,8 @@ class ArduinoExport:
         arena_comment: Where that size comes from.
     """
 
-    sketch: pathlib.Path
-    library: pathlib.Path
+    sketch_folder: pathlib.Path
+    library_folder: pathlib.Path
     model_size: int
     golden_size: int
     num_cases: int
@@ -54,7 +54,8 @@ class ArduinoExport:
 
     def __str__(self) -> str:
         return (
-            f"Wrote the sketch {self.sketch} and the library {self.library}.\n"
+            f"Wrote the sketch {self.sketch_folder} and the library "
+            f"{self.library_folder}.\n"
             f"flash: model {self.model_size:,} B, {self.num_cases} golden "
             f"cases {self.golden_size:,} B\n"
             f"SRAM: arena {self.arena_size:,} B. {self.arena_comment}"
@@ -62,8 +63,12 @@ class ArduinoExport:
 
     def to_dict(self) -> dict[str, object]:
         """Returns plain values for JSON."""
-        paths = {"sketch": str(self.sketch), "library": str(self.library)}
-        return {**dataclasses.asdict(self), **paths}
+        values = dataclasses.asdict(self)
+        paths = {
+            "sketch": str(values.pop("sketch_folder")),
+            "library": str(values.pop("library_folder")),
+        }
+        return {**paths, **values}
 
 
 def export_arduino(

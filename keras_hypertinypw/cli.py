@@ -116,6 +116,7 @@ def build_parser() -> argparse.ArgumentParser:
     )
     _add_model(materialize)
     _add_out(materialize, None, "where to write the plain .tflite")
+    _add_int4(subparsers)
     _add_export_arduino(subparsers)
     return parser
 
@@ -179,6 +180,10 @@ def _add_train(subparsers: Any) -> None:
             "quantization-aware epochs",
         ),
         seed=(config.schedule.seed, "of initial values and batches"),
+        kernel_bits=(
+            config.schedule.kernel_bits,
+            "bits of stored kernels: 8, or 4, which are packed as `int4` does",
+        ),
     )
     parser.add_argument(
         "--hidden_units",
@@ -256,6 +261,31 @@ def _add_evaluate(subparsers: Any) -> None:
     _add_data(parser)
 
 
+def _add_int4(subparsers: Any) -> None:
+    parser = _add_command(
+        subparsers,
+        "int4",
+        commands.int4,
+        "Pack the int8 kernels of a .tflite into four bits a weight, and "
+        "measure what that costs: scores on a data set, or how outputs differ "
+        "on inputs of your own, or on random ones.",
+    )
+    _add_model(parser)
+    _add_out(parser, None, "where to write the packed .tflite")
+    parser.add_argument(
+        "--layers",
+        nargs="+",
+        metavar="NAME",
+        help="layers to pack, by name or part of it; all if left out",
+    )
+    parser.add_argument(
+        "--inputs",
+        metavar="FILE.npy",
+        help="inputs to compare outputs on, of shape (num_inputs, ...)",
+    )
+    _add_data(parser, None)
+
+
 def _add_export_arduino(subparsers: Any) -> None:
     parser = _add_command(
         subparsers,
@@ -283,11 +313,11 @@ def _add_export_arduino(subparsers: Any) -> None:
     )
 
 
-def _add_data(parser: Any) -> None:
+def _add_data(parser: Any, dataset: str | None = RunConfig.dataset) -> None:
     parser.add_argument(
         "--dataset",
         choices=("mitdb", "synthetic"),
-        default=RunConfig.dataset,
+        default=dataset,
         help="MIT-BIH Arrhythmia Database, or the embedded synthetic ECG",
     )
     parser.add_argument(

@@ -10,7 +10,9 @@ import dataclasses
 import pathlib
 from collections.abc import Callable
 
+from keras_hypertinypw.datasets.windows import Windows
 from keras_hypertinypw.files import write_atomically
+from keras_hypertinypw.input_files import load_array
 from keras_hypertinypw.progress import stage
 from keras_hypertinypw.run_config import RunConfig, Schedule
 
@@ -36,6 +38,7 @@ def train(options: argparse.Namespace) -> Outcome:
             float_epochs=options.float_epochs,
             quantized_epochs=options.quantized_epochs,
             seed=options.seed,
+            kernel_bits=options.kernel_bits,
         ),
     )
     return _run(config, options)
@@ -74,11 +77,12 @@ def convert(options: argparse.Namespace) -> Outcome:
         from keras_hypertinypw import conversion_input, runs
 
     path = pathlib.Path(options.model)
-    stored = False
+    stored, kernel_bits = False, 8
     with stage("Loading"):
         if path.is_dir():
             model, config = runs.load_quantized(path)
             stored = config.stored
+            kernel_bits = config.schedule.kernel_bits
         else:
             model = conversion_input.load_and_quantize(
                 path, options.calibration_data
@@ -87,6 +91,7 @@ def convert(options: argparse.Namespace) -> Outcome:
         content = runs.to_tflite(
             model,
             stored=stored,
+            kernel_bits=kernel_bits,
             residency=options.residency,
             synthesis=options.synthesis,
             arena_budget=options.arena_budget,
@@ -100,16 +105,46 @@ def evaluate(options: argparse.Namespace) -> Outcome:
     from keras_hypertinypw import scoring
 
     content = _read(options.model)
-    dataset = scoring.DATASETS[options.dataset]
-    validation, test = (
-        dataset.load(
+    found = scoring.evaluate(content, *_load_data(options))
+    record = {**found.scores.to_dict(), "arena_bytes": found.arena_bytes}
+    return EXIT_OK, str(found.scores), record
+
+
+def _load_data(options: argparse.Namespace) -> list[Windows]:
+    from keras_hypertinypw import scoring
+
+    return [
+        scoring.DATASETS[options.dataset].load(
             split, data_dir=options.data_dir, download=options.download
         )
         for split in ("validation", "test")
-    )
-    found = scoring.evaluate(content, validation, test)
-    record = {**found.scores.to_dict(), "arena_bytes": found.arena_bytes}
-    return EXIT_OK, str(found.scores), record
+    ]
+
+
+def int4(options: argparse.Namespace) -> Outcome:
+    """Implements `hypertinypw int4`."""
+    from keras_hypertinypw import int4_cost
+    from keras_hypertinypw.int4 import pack_int4
+
+    before = _read(options.model)
+    after = pack_int4(before, layers=options.layers)
+    cost: int4_cost.Cost
+    with stage("Measuring"):
+        if options.dataset is not None:
+            cost = int4_cost.compare_scores(before, after, *_load_data(options))
+        else:
+            inputs = None
+            if options.inputs is not None:
+                inputs = load_array("--inputs", options.inputs)
+            cost = int4_cost.compare_outputs(before, after, inputs)
+    write_atomically(pathlib.Path(options.out), after)
+    status, text, record = _written(options.out, after)
+    record = {
+        **record,
+        "num_bytes_before": len(before),
+        "cost": dataclasses.asdict(cost),
+    }
+    return status, f"{text[:-1]}, before {len(before):,} B.\n{cost}", record
 
 
 def footprint(options: argparse.Namespace) -> Outcome:

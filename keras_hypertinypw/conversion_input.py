@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import pathlib
-import tokenize
-import zipfile
 
-import numpy as np
 import tf_keras as keras
 
 from keras_hypertinypw.errors import ConversionError
+from keras_hypertinypw.input_files import load_array
 from keras_hypertinypw.loading import load_model
 from keras_hypertinypw.quantization import quantize_model
 
@@ -38,7 +36,7 @@ def load_and_quantize(
             "ranges of activations. Received: none. Save some hundred inputs "
             "with numpy.save and name the file."
         )
-    inputs = _load_array(calibration_path)
+    inputs = load_array("--calibration_data", calibration_path)
     model = load_model(path)
     expected = tuple(model.inputs[0].shape[1:])
     if inputs.shape[1:] != expected:
@@ -48,26 +46,3 @@ def load_and_quantize(
             "Save what the model takes in training."
         )
     return quantize_model(model, calibration_data=inputs)
-
-
-def _load_array(path: str) -> np.ndarray:
-    try:
-        array = np.load(path, allow_pickle=False)
-    except OSError as error:
-        received = f"'{path}': {error.strerror or error}"
-    except (
-        ValueError,
-        EOFError,
-        SyntaxError,  # A header that numpy parses as Python.
-        tokenize.TokenError,
-        zipfile.BadZipFile,
-    ):
-        received = f"'{path}' of another kind, or damaged"
-    else:
-        if isinstance(array, np.ndarray):
-            return array
-        received = f"'{path}' of several arrays"
-    raise ConversionError(
-        "Expected --calibration_data as a .npy file of one array. Received: "
-        f"{received}. Write it with numpy.save."
-    )

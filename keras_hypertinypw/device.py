@@ -7,6 +7,8 @@ from collections.abc import Mapping
 
 from keras_hypertinypw import cost_model
 from keras_hypertinypw.arena import ArenaPlan, predict_arena
+from keras_hypertinypw.flatbuffer import read_model
+from keras_hypertinypw.int4_kernels import find_kernels
 from keras_hypertinypw.op_insertion import read_specs
 
 NOT_MEASURED = "not measured"
@@ -23,6 +25,9 @@ class DeviceFootprint:
         first_instructions: Of the first inference on a Cortex-M4, kernels
             that it makes included.
         steady_instructions: Of every later one.
+        num_int4_kernels: Filters of four bits. The host's arena has room to
+            unpack each, the board's needs none; instructions are estimated
+            as if they were int8, since nobody has counted the others.
         cost_errors: Largest relative error of those estimates against counts
             of an emulated Cortex-M4, by kind of operator; empty where nobody
             has measured it.
@@ -32,6 +37,7 @@ class DeviceFootprint:
     board: ArenaPlan
     first_instructions: int
     steady_instructions: int
+    num_int4_kernels: int
     cost_errors: Mapping[str, float]
 
     @property
@@ -65,7 +71,19 @@ class DeviceFootprint:
         lines.append(f"{'first inference':<36}{self.first_instructions:>13,}")
         lines.append(f"{'every later one':<36}{self.steady_instructions:>13,}")
         lines.append(f"{'error against QEMU, up to':<36}{self.cost_error:>13}")
+        lines += [self.int4_note.strip()] * bool(self.int4_note)
         return "\n".join(lines)
+
+    @property
+    def int4_note(self) -> str:
+        """What int4 kernels mean for these figures; empty without any."""
+        if not self.num_int4_kernels:
+            return ""
+        return (
+            f" Kernels of four bits: {self.num_int4_kernels}. The reference "
+            "kernels on x86-64 unpack each into the arena, CMSIS-NN does not. "
+            "Instructions are estimated as if they were int8."
+        )
 
     def to_dict(self) -> dict[str, object]:
         """Returns plain values for JSON."""
@@ -104,4 +122,12 @@ def device_footprint(model_content: bytes) -> DeviceFootprint:
             first += cost
         if spec.residency == "per_invoke":
             steady += cost
-    return DeviceFootprint(host, board, first, steady, cost_model.errors())
+    kernels = find_kernels(read_model(model_content)).values()
+    return DeviceFootprint(
+        host,
+        board,
+        first,
+        steady,
+        sum(kernel.is_packed for kernel in kernels),
+        cost_model.errors(),
+    )

@@ -62,11 +62,12 @@ def _fold_batch_norm(graph: ModelGraph, source: str, name: str) -> None:
     graph.weights[source] = weights
 
 
-def fold_relus(graph: ModelGraph, class_name: str) -> None:
+def fold_relus(graph: ModelGraph, class_name: str = "HyperPointwise") -> None:
     """Moves a ReLU that follows a layer of a class into its `activation`.
 
-    tfmot does this for layers that it configures itself only, and without it
-    the quantizer would sit between the two and TFLite could not fuse them.
+    Without it the quantizer would sit between the two, and TFLite could not
+    fuse them. tfmot itself joins ordinary layers to a ReLU, but leaves the
+    kernels of those unquantized until conversion.
     """
     for name in graph.names(class_name):
         config = graph.config(name)

@@ -155,7 +155,8 @@ def _device_section(device: DeviceFootprint | None) -> str:
     return html_page.section(
         "On the device",
         "Predicted from the bytes of the file, without running it. The board "
-        "is a Cortex-M4 with CMSIS-NN: narrower pointers, more scratch.",
+        "is a Cortex-M4 with CMSIS-NN: narrower pointers, more scratch."
+        f"{device.int4_note}",
         html_page.table("Tensor arena", ("Part", "x86-64", "Cortex-M4"), arena),
         html_page.table(
             "Instructions on a Cortex-M4",

@@ -1,4 +1,15 @@
-"""Packs the stored kernels of a `.tflite` into four bits a weight."""
+"""Packs the stored kernels of a `.tflite` into four bits a weight.
+
+TFLite's converter does it too, of TensorFlow 2.21, if every kernel is behind a
+FakeQuant of `num_bits=4` (tfmot's own with that argument, say): it writes INT4
+filters, with or without its `_experimental_low_bit_qat`, and TFLM runs the
+file. There is then no int8 file to compare it with, tfmot leaves kernels
+before a ReLU in eight bits, and LiteRT 1.2.0 refuses the file with reference
+kernels, since it raises the version of DEPTHWISE_CONV_2D to 7. Here the
+versions stay what they are in int8, TFLM does not look at them, and LiteRT's
+reference kernels run CONV_2D, DEPTHWISE_CONV_2D and FULLY_CONNECTED so packed,
+with TFLM's outputs.
+"""
 
 from __future__ import annotations
 

@@ -114,6 +114,23 @@ class Interpreter:
             ValueError: If shape or type of `x` do not fit the model.
             ConversionError: If the runtime fails.
         """
+        is_float = np.issubdtype(np.asarray(x).dtype, np.floating)
+        inputs = self.quantize(x)
+        outputs = self._backend.run(
+            inputs.reshape(len(inputs), *self._input.shape), self._output.dtype
+        )
+        outputs = outputs.reshape(len(inputs), *self._output.shape[1:])
+        return self._output.dequantize(outputs) if is_float else outputs
+
+    def quantize(self, x: np.ndarray) -> np.ndarray:
+        """Returns a batch in the input's own type, as `predict` runs it.
+
+        Args:
+            x: As for `predict`.
+
+        Raises:
+            ValueError: If shape or type of `x` do not fit the model.
+        """
         x = np.asarray(x)
         sample_shape = self._input.shape[1:]
         if x.ndim == 0 or x.shape[1:] != sample_shape:
@@ -133,12 +150,7 @@ class Interpreter:
                 f"Expected `x` as float32, or as {self._input.dtype} to pass "
                 f"through. Received: dtype={x.dtype}. Use `x.astype`."
             )
-        inputs = self._input.quantize(x) if is_float else x
-        outputs = self._backend.run(
-            inputs.reshape(len(x), *self._input.shape), self._output.dtype
-        )
-        outputs = outputs.reshape(len(x), *self._output.shape[1:])
-        return self._output.dequantize(outputs) if is_float else outputs
+        return self._input.quantize(x) if is_float else x
 
     @property
     def input_shape(self) -> tuple[int, ...]:

@@ -66,6 +66,7 @@ def kernel_memory(
     if name not in _RANKS:
         return KernelMemory()
     tensors = _require_tensors(graph, operator, name)
+    is_packed = len(tensors) > 1 and tensors[1].type == schema.TensorType.INT4
     if name in ("MEAN", "SUM"):
         return KernelMemory(scratch=_reduction(tensors))
     if name == "CONV_2D":
@@ -73,15 +74,18 @@ def kernel_memory(
         scratch = _convolution(tensors, operator)
     elif name == "DEPTHWISE_CONV_2D":
         per_channel = _per_channel(tensor_shape(tensors[1])[3])
-        scratch = _depthwise(tensors, operator)
+        scratch = _depthwise(tensors, operator, is_packed)
     elif name == "FULLY_CONNECTED":
         num_scales = scales(tensors[1]).size
         per_channel = _per_channel(num_scales) if num_scales > 1 else ()
-        scratch = _fully_connected(tensors, num_scales)
+        scratch = 0 if is_packed else _fully_connected(tensors, num_scales)
     else:
         per_channel = ()
         scratch = tensor_shape(tensors[0])[3] * INT32_BYTES
-    if target == "host" or not scratch:
+    if target == "host":
+        # The reference kernels unpack it; CMSIS-NN reads it as it is.
+        scratch = math.prod(tensor_shape(tensors[1])) if is_packed else 0
+    if not scratch:
         return KernelMemory(per_channel)
     return KernelMemory(per_channel, (scratch,))
 
@@ -149,13 +153,17 @@ def _convolution(
 
 
 def _depthwise(
-    tensors: list[schema.TensorT], operator: schema.OperatorT
+    tensors: list[schema.TensorT], operator: schema.OperatorT, is_packed: bool
 ) -> int:
-    """One window as int16; none for 3x3, nor where nothing is optimized."""
+    """One window as int16; none for 3x3, nor where nothing is optimized.
+
+    In four bits 3x3 is no special case.
+    """
     batch, _, _, channels = tensor_shape(tensors[0])
     _, height, width, filters = tensor_shape(tensors[1])
     is_optimized = channels == filters and batch == 1
-    if not is_optimized or _is_dilated(operator) or height == width == 3:
+    is_special = height == width == 3 and not is_packed
+    if not is_optimized or _is_dilated(operator) or is_special:
         return 0
     return height * width * channels * INT16_BYTES
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ from tensorflow_model_optimization.python.core.quantization.keras.default_8bit i
 )
 
 from keras_hypertinypw import fake_quant
+from keras_hypertinypw.errors import ConversionError
 from keras_hypertinypw.int4_values import INT4_MAX, fit_steps
 
 # Layers with a stored kernel: the weight's name, and how many of its last
@@ -23,6 +25,7 @@ KERNELS = {
     "DepthwiseConv2D": ("depthwise_kernel", 2),
     "Dense": ("kernel", 0),
 }
+_FUSED = ("linear", "relu", "relu6")
 _SMALLEST_GAIN = 1 / 64
 
 
@@ -84,23 +87,48 @@ class Int4QuantizeConfig(registry.Default8BitQuantizeConfig):
         return {**super().get_config(), "channel_axes": channel_axes}
 
 
-def int4_config(layer: keras.layers.Layer) -> Int4QuantizeConfig | None:
-    """Returns how to quantize a layer, None if it has no stored kernel."""
-    class_name = type(layer).__name__
-    if class_name not in KERNELS:
-        return None
-    weight, channel_axes = KERNELS[class_name]
-    return Int4QuantizeConfig([weight], ["activation"], False, channel_axes)
-
-
-def start_steps(model: keras.Model) -> None:
-    """Fits the steps of a quantized model to its kernels."""
+def int4_configs(model: keras.Model) -> dict[str, Int4QuantizeConfig]:
+    """Returns how to quantize each layer with a stored kernel, by name."""
+    configs = {}
     for layer in model.layers:
+        if type(layer).__name__ in KERNELS:
+            weight, channel_axes = KERNELS[type(layer).__name__]
+            # Behind what TFLite fuses the output is quantized; tfmot's own
+            # way, within the activation, knows no relu6.
+            is_fused = layer.get_config()["activation"] in _FUSED
+            configs[layer.name] = Int4QuantizeConfig(
+                [weight],
+                [] if is_fused else ["activation"],
+                is_fused,
+                channel_axes,
+            )
+    return configs
+
+
+def start_steps(model: keras.Model, layers: Iterable[str]) -> None:
+    """Fits the steps of a quantized model to its kernels.
+
+    Args:
+        model: What tfmot quantized.
+        layers: Names of the float layers that have steps now.
+
+    Raises:
+        ConversionError: If tfmot took another configuration.
+    """
+    for name in layers:
+        layer = model.get_layer(f"quant_{name}")
         # tfmot puts what it quantized in the place of `layer.layer.kernel`.
         weights = {w.name.split("/")[-1]: w for w in layer.weights}
-        for name, steps in weights.items():
-            kernel = weights.get(name.replace("kernel_step", "kernel"))
-            if name.endswith("kernel_step:0") and kernel is not None:
-                columns = kernel.numpy().reshape(-1, max(steps.numpy().size, 1))
-                fitted = fit_steps(columns.astype(np.float64))
-                steps.assign(fitted.reshape(steps.shape))
+        attribute, _ = KERNELS[type(layer.layer).__name__]
+        steps = weights.get(f"{attribute}_step:0")
+        if steps is None:
+            raise ConversionError(
+                f"Layer '{name}': expected ReLU() or ReLU(6) behind a kernel "
+                "of four bits, if any ReLU. Received: another one, for which "
+                "tensorflow-model-optimization leaves the kernel as it is. "
+                "Replace it, or quantize with `kernel_bits=8`."
+            )
+        kernel = weights[f"{attribute}:0"].numpy()
+        columns = kernel.reshape(-1, steps.numpy().size)
+        fitted = fit_steps(columns.astype(np.float64))
+        steps.assign(fitted.reshape(steps.shape))

@@ -22,7 +22,7 @@ from keras_hypertinypw.keras_checks import (
 from keras_hypertinypw.kernel_quantizer import (
     KERNELS,
     Int4QuantizeConfig,
-    int4_config,
+    int4_configs,
     start_steps,
 )
 from keras_hypertinypw.layers import HyperPointwise
@@ -119,7 +119,7 @@ def quantize_model(
     split_separable(graph)
     unfolding.unfold_1d(graph)
     folding.fold_batch_norms(graph)
-    folding.fold_relus(graph, "HyperPointwise")
+    folding.fold_relus(graph)
     if kernel_bits == INT4_BITS:
         for class_name in KERNELS:
             folding.fold_relus(graph, class_name)
@@ -134,11 +134,12 @@ def quantize_model(
             }
         ),
     ):
-        annotate = functools.partial(_annotate, kernel_bits=kernel_bits)
+        configs = int4_configs(folded) if kernel_bits == INT4_BITS else {}
+        annotate = functools.partial(_annotate, configs=configs)
         annotated = keras.models.clone_model(folded, clone_function=annotate)
         annotated.set_weights(folded.get_weights())
         quantized = _quantize_apply(annotated)
-    start_steps(quantized)
+    start_steps(quantized, configs)
     _keep_frozen(quantized)
     if calibration_data is not None:
         calibrate(quantized, calibration_data)
@@ -196,7 +197,7 @@ def _mark_quantized(graph: ModelGraph) -> None:
 
 
 def _annotate(
-    layer: keras.layers.Layer, kernel_bits: int
+    layer: keras.layers.Layer, configs: dict[str, Int4QuantizeConfig]
 ) -> keras.layers.Layer:
     if isinstance(layer, keras.layers.InputLayer):
         return layer.__class__.from_config(layer.get_config())
@@ -204,9 +205,7 @@ def _annotate(
     if isinstance(layer, HyperPointwise):
         config = HyperPointwiseQuantizeConfig()
         return _tfmot.quantize_annotate_layer(copy, config)
-    if kernel_bits == INT4_BITS:
-        return _tfmot.quantize_annotate_layer(copy, int4_config(copy))
-    return _tfmot.quantize_annotate_layer(copy)
+    return _tfmot.quantize_annotate_layer(copy, configs.get(layer.name))
 
 
 def _quantize_apply(annotated: keras.Model) -> keras.Model:

@@ -22,8 +22,12 @@ from keras_hypertinypw.files import write_atomically
 from keras_hypertinypw.footprint import footprint
 from keras_hypertinypw.freezing import to_dense_tflite
 from keras_hypertinypw.generator import WeightGenerator
+from keras_hypertinypw.int4 import pack_int4
+from keras_hypertinypw.int4_values import INT4_BITS
 from keras_hypertinypw.kernel_errors import synthesis_errors
 from keras_hypertinypw.models import ecg_network
+from keras_hypertinypw.op_options import set_residencies
+from keras_hypertinypw.planner import plan_residency
 from keras_hypertinypw.progress import stage
 from keras_hypertinypw.quantization import quantize_model
 from keras_hypertinypw.run_config import RunConfig
@@ -73,7 +77,11 @@ def run(
         _to_json({**dataclasses.asdict(config), "input_shape": list(shape)}),
     )
     with stage("Converting"):
-        content = to_tflite(trained.model, stored=config.stored)
+        content = to_tflite(
+            trained.model,
+            stored=config.stored,
+            kernel_bits=config.schedule.kernel_bits,
+        )
     write_atomically(out / "model.tflite", content)
     result = _measure(content, config, validation, load("test"))
     result = {
@@ -112,25 +120,38 @@ def to_tflite(
     model: keras.Model,
     *,
     stored: bool,
+    kernel_bits: int = 8,
     residency: Residency = "cached",
     synthesis: Synthesis = "lazy",
     arena_budget: int | None = None,
 ) -> bytes:
-    """Converts a trained quantized model, generated or stored."""
+    """Converts a trained quantized model, generated or stored.
+
+    With `kernel_bits` 4 the stored kernels are packed, and the budget is one
+    for packed kernels.
+    """
     if stored and arena_budget is not None:
         raise ConversionError(
             "Expected generated kernels, to choose which ones stay in the "
             f"arena. Received: arena_budget={arena_budget} and a network that "
             "stores every kernel. Leave the budget out."
         )
+    is_packed = kernel_bits == INT4_BITS
     if stored:
-        return to_dense_tflite(model)
-    return convert_keras_model(
-        model,
-        residency=residency,
-        synthesis=synthesis,
-        arena_budget=arena_budget,
-    )
+        content = to_dense_tflite(model)
+    else:
+        content = convert_keras_model(
+            model,
+            residency=residency,
+            synthesis=synthesis,
+            arena_budget=None if is_packed else arena_budget,
+        )
+    if is_packed:
+        content = pack_int4(content)
+        if arena_budget is not None:
+            residencies = plan_residency(content, arena_budget)
+            content = set_residencies(content, residencies)
+    return content
 
 
 def load_quantized(out: pathlib.Path) -> tuple[keras.Model, RunConfig]:
@@ -156,7 +177,9 @@ def load_quantized(out: pathlib.Path) -> tuple[keras.Model, RunConfig]:
             f"Expected '{config_path}' as `hypertinypw train` wrote it. "
             f"Received: {error!r}. Train again."
         ) from error
-    model = quantize_model(build_model(config, shape))
+    model = quantize_model(
+        build_model(config, shape), kernel_bits=config.schedule.kernel_bits
+    )
     model.set_weights(Checkpoint.load(weights_path).best)
     return model, config
 

@@ -14,6 +14,7 @@ import user_models
 from keras_hypertinypw import (
     WeightGenerator,
     freeze,
+    pack_int4,
     quantize_model,
     swap_pointwise,
 )
@@ -93,6 +94,10 @@ NETWORKS = {
     "tiny_wide": lambda: tiny("per_invoke", "cached", channels=40),
     "add": lambda: tiny_models.build_add_model(output_scale=0.1),
     "dense": dense_models.stock_model,
+    "mitdb_int4": lambda: pack_int4(example("stored")),
+    "mitdb_generated_int4": lambda: pack_int4(example()),
+    "dense_int4": lambda: pack_int4(dense_models.stock_model()),
+    "ds_cnn_int4": lambda: pack_int4(swapped("ds_cnn")),
     **{name: functools.partial(swapped, name) for name in _BUILDERS},
     **{
         f"{name}_per_invoke": lambda name=name: with_residency(

@@ -1,5 +1,6 @@
 """The command line: exit status, JSON, messages, files."""
 
+import functools
 import json
 import pathlib
 import subprocess
@@ -8,7 +9,8 @@ import sys
 import numpy as np
 import pytest
 
-from keras_hypertinypw import cli, commands, html_report
+from keras_hypertinypw import cli, commands, html_report, pack_int4
+from keras_hypertinypw.datasets import synthetic
 
 EXAMPLE = (
     pathlib.Path(__file__).resolve().parent.parent
@@ -22,6 +24,7 @@ COMMANDS = (
     "footprint",
     "verify",
     "materialize",
+    "int4",
     "export_arduino",
 )
 
@@ -105,12 +108,13 @@ def test_a_negative_result_exits_with_1(capsys, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    "command", ["verify", "footprint", "evaluate", "materialize"]
+    "command", ["verify", "footprint", "evaluate", "materialize", "int4"]
 )
 def test_a_truncated_file_is_one_clear_error(command, tmp_path, capsys):
     path = tmp_path / "short.tflite"
     path.write_bytes(EXAMPLE.read_bytes()[:5000])
-    extra = ["--out", str(tmp_path / "o")] if command == "materialize" else []
+    writes = command in ("materialize", "int4")
+    extra = ["--out", str(tmp_path / "o")] if writes else []
     assert cli.main([command, str(path), *extra]) == 2
     error = capsys.readouterr().err
     assert error.count("\n") == 1
@@ -148,6 +152,67 @@ def test_materialize_writes_a_plain_file(tmp_path, capsys):
     content = out.read_bytes()
     assert record["num_bytes"] == len(content)
     assert b"GeneratePW" not in content
+
+
+STORED = EXAMPLE.with_name("stored.tflite")
+
+
+def int4(capsys, out, *arguments):
+    status, record = run_json(
+        capsys, "int4", str(STORED), f"--out={out}", *arguments
+    )
+    assert status == 0
+    assert record["num_bytes"] == out.stat().st_size
+    assert record["num_bytes_before"] == STORED.stat().st_size
+    return record
+
+
+def test_int4_packs_and_says_how_outputs_differ(tmp_path, capsys):
+    record = int4(capsys, tmp_path / "packed.tflite")
+    assert record["cost"]["inputs"] == "random"
+    assert record["cost"]["num_differences"] > 0
+    assert record["num_bytes"] < record["num_bytes_before"] - 8000
+
+
+def test_int4_packs_the_layers_that_are_named(tmp_path, capsys):
+    np.save(tmp_path / "x.npy", np.zeros((3, 256, 3), np.float32))
+    out = tmp_path / "packed.tflite"
+    arguments = ("--layers", "stem", "logits", f"--inputs={tmp_path}/x.npy")
+    record = int4(capsys, out, *arguments)
+    cost = record["cost"]
+    assert (cost["inputs"], cost["num_inputs"]) == ("given", 3)
+    layers = ["stem", "logits"]
+    assert out.read_bytes() == pack_int4(STORED.read_bytes(), layers=layers)
+
+
+def test_int4_scores_both_files_on_a_data_set(tmp_path, capsys, monkeypatch):
+    load = functools.partial(synthetic.load, beats_per_patient=20)
+    monkeypatch.setattr(synthetic, "load", lambda split, **_: load(split))
+    arguments = ("--dataset=synthetic",)
+    before, after = int4(capsys, tmp_path / "x.tflite", *arguments)[
+        "cost"
+    ].values()
+    assert before["num_beats"] == after["num_beats"] > 0
+    assert before["metrics"] != after["metrics"]
+
+
+def test_footprint_says_what_int4_means_for_its_figures(tmp_path, capsys):
+    path = tmp_path / "packed.tflite"
+    path.write_bytes(pack_int4(STORED.read_bytes()))
+    _, record = run_json(capsys, "footprint", str(path))
+    device = record["device"]
+    assert device["num_int4_kernels"] == 10
+    assert device["host"]["used_bytes"] == record["arena_bytes"]
+    # The largest kernel, unpacked.
+    assert device["host"]["scratch"] == 64 * 64 > device["board"]["scratch"]
+    report = tmp_path / "report.html"
+    arguments = ["footprint", str(path), "--report", str(report)]
+    assert cli.main(arguments) == 0
+    note = "Kernels of four bits: 10. The reference kernels"
+    assert note in capsys.readouterr().out
+    assert note in report.read_text(encoding="utf-8")
+    assert cli.main(["footprint", str(STORED)]) == 0
+    assert "four bits" not in capsys.readouterr().out
 
 
 def test_train_writes_model_result_and_picture(finished_run):

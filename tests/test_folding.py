@@ -39,7 +39,7 @@ def rewrite(model):
     split_separable(graph)
     unfolding.unfold_1d(graph)
     folding.fold_batch_norms(graph)
-    folding.fold_relus(graph, "HyperPointwise")
+    folding.fold_relus(graph)
     return graph.build_model()
 
 

@@ -17,6 +17,7 @@ os.environ.setdefault("TF_USE_LEGACY_KERAS", "1")
 import arduino_faults
 import command_faults
 import file_faults
+import int4_faults
 import model_faults
 import survived_faults
 import swap_faults
@@ -30,6 +31,7 @@ SECTIONS: dict[str, Registry] = {
     "Quantizing and converting it": model_faults.CONVERTING,
     "Reading a `.tflite`": file_faults.FILES,
     "Running it": file_faults.RUNNING,
+    "Packing it into four bits": int4_faults.PACKING,
     "Commands": command_faults.COMMANDS,
     "Exporting to Arduino": arduino_faults.ARDUINO,
     "Data": command_faults.DATA,
@@ -61,7 +63,7 @@ and for TFLM |
 `test_examples.py`, `test_notebooks.py` |
 | the table below | `test_faults.py`; the faults are in `model_faults.py`, \
 `swap_faults.py`, `file_faults.py`, `command_faults.py`, \
-`arduino_faults.py`, `survived_faults.py` |
+`int4_faults.py`, `arduino_faults.py`, `survived_faults.py` |
 
 ## Faults and bad inputs
 
