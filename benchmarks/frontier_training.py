@@ -21,6 +21,9 @@ from keras_hypertinypw.datasets.splits import SPLITS
 from keras_hypertinypw.datasets.windows import Windows
 from keras_hypertinypw.files import write_atomically
 from keras_hypertinypw.freezing import to_dense_tflite
+from keras_hypertinypw.interpreter import Interpreter
+
+_COMPARED = 64  # Windows.
 
 
 def run(
@@ -65,6 +68,8 @@ def run(
         augment=task.augment,
     )
     dense = to_dense_tflite(trained.model)
+    content = contender.convert(trained.model)
+    _require_equal(content, dense, test.x[:: len(test) // _COMPARED])
     logits = {
         "validation": predict(dense, validation.x),
         "test": predict(dense, test.x),
@@ -73,10 +78,29 @@ def run(
         name, validation, logits["validation"], test, logits["test"]
     )
     write_atomically(folder / "dense.tflite", dense)
-    write_atomically(folder / "model.tflite", contender.convert(trained.model))
+    write_atomically(folder / "model.tflite", content)
     np.savez_compressed(folder / "logits.npz", **logits)
     write_atomically(path, (json.dumps(result, indent=1) + "\n").encode())
     return result
+
+
+def _require_equal(content: bytes, dense: bytes, x: np.ndarray) -> None:
+    """Checks that the file is the network that is scored.
+
+    Raises:
+        RuntimeError: If TFLM and LiteRT's reference kernels differ.
+    """
+    with (
+        Interpreter(content) as tflm,
+        Interpreter(dense, runtime="litert") as litert_reference,
+    ):
+        inputs = tflm.quantize(x)
+        same = tflm.predict(inputs) == litert_reference.predict(inputs)
+    if not same.all():
+        raise RuntimeError(
+            "Expected the file's outputs to be the dense model's. Received: "
+            f"{np.sum(~same)} of {same.size} different."
+        )
 
 
 def predict(dense: bytes, x: np.ndarray) -> np.ndarray:
