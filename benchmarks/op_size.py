@@ -32,8 +32,12 @@ FLAGS = (
 )
 
 
-def measure() -> dict[str, int]:
-    """Returns bytes of flash by object file, and their sum."""
+def measure(*flags: str) -> dict[str, int]:
+    """Returns bytes of flash by object file, and their sum.
+
+    Args:
+        *flags: Of the compiler, beside those of a release build.
+    """
     package = importlib.util.find_spec("xmos_ai_tools")
     if package is None or package.origin is None:
         raise SystemExit("No TFLM headers: pip install -e '.[dev]'.")
@@ -45,8 +49,8 @@ def measure() -> dict[str, int]:
             source = TFLM_OPS / f"{name}.cc"
             subprocess.run(
                 [
-                    *("arm-none-eabi-g++", *FLAGS, "-isystem", headers),
-                    *("-c", source, "-o", target),
+                    *("arm-none-eabi-g++", *FLAGS, *flags),
+                    *("-isystem", headers, "-c", source, "-o", target),
                 ],
                 check=True,
             )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import tf_keras as keras
 
@@ -16,17 +18,30 @@ def class_weights(y: np.ndarray, num_classes: int) -> dict[int, float]:
     return dict(enumerate(weights.tolist()))
 
 
+# Changes a batch's windows at random; returns a copy.
+Augment = Callable[[np.ndarray, np.random.Generator], np.ndarray]
+
+
 class Batches(keras.utils.Sequence):
-    """Shuffled batches; the order depends on seed and epoch alone.
+    """Shuffled batches; they depend on seed and epoch alone.
 
     Args:
         windows: What to train on.
         batch_size: Windows in a batch.
-        seed: Of every epoch's order.
+        seed: Of every epoch's order and changes.
+        augment: Changes the windows of each batch, as those of
+            `datasets.augmentation` do; None leaves them as they are.
     """
 
-    def __init__(self, windows: Windows, batch_size: int, seed: int) -> None:
+    def __init__(
+        self,
+        windows: Windows,
+        batch_size: int,
+        seed: int,
+        augment: Augment | None = None,
+    ) -> None:
         self._windows = windows
+        self._augment = augment
         self._batch_size = batch_size
         self._seed = seed
         self.shuffle(0)
@@ -37,9 +52,14 @@ class Batches(keras.utils.Sequence):
     def __getitem__(self, index: int) -> tuple[np.ndarray, np.ndarray]:
         start = index * self._batch_size
         chosen = self._order[start : start + self._batch_size]
-        return self._windows.x[chosen], self._windows.y[chosen]
+        x = self._windows.x[chosen]
+        if self._augment is not None:
+            rng = np.random.default_rng([self._seed, self._epoch, index])
+            x = self._augment(x, rng)
+        return x, self._windows.y[chosen]
 
     def shuffle(self, epoch: int) -> None:
         """Takes the order of an epoch."""
+        self._epoch = epoch
         rng = np.random.default_rng([self._seed, epoch])
         self._order = rng.permutation(len(self._windows.y))

@@ -18,17 +18,19 @@ def ecg_network(
     *,
     width: int = 64,
     generator: BaseGenerator | None = None,
+    keep_first: bool = True,
 ) -> keras.Model:
     """1-D depthwise-separable network for beats.
 
-    The first pointwise layer is always stored, as in the paper (PW1); with a
-    generator the other three are HyperPointwise.
+    With a generator the pointwise layers are HyperPointwise, but for the
+    first, which stays stored as in the paper (PW1).
 
     Args:
         input_shape: `(samples, channels)`.
         num_classes: Number of logits.
         width: Channels of every pointwise layer; the stem has half of them.
         generator: The shared generator, or None for stored kernels.
+        keep_first: Whether the first pointwise kernel is always stored.
     """
     inputs = keras.Input(input_shape, name="beat")
     x = _layers.Conv1D(
@@ -36,7 +38,8 @@ def ecg_network(
     )(inputs)
     x = _normalize(x, "stem")
     for index, strides in enumerate((2, 1, 2, 1)):
-        x = _separable(x, index, (5,), strides, width, generator)
+        shared = None if keep_first and index == 0 else generator
+        x = _separable(x, index, (5,), strides, width, shared)
     x = _layers.GlobalAveragePooling1D(name="pool")(x)
     outputs = _layers.Dense(num_classes, name="logits")(x)
     return keras.Model(inputs, outputs, name="ecg_network")
@@ -49,6 +52,7 @@ def ds_cnn(
     width: int = 64,
     num_blocks: int = 4,
     generator: BaseGenerator | None = None,
+    keep_first: bool = True,
 ) -> keras.Model:
     """2-D depthwise-separable network in the shape of MLPerf Tiny's DS-CNN.
 
@@ -57,8 +61,8 @@ def ds_cnn(
         num_classes: Number of logits.
         width: Channels of every layer.
         num_blocks: Number of depthwise-separable blocks.
-        generator: The shared generator of all pointwise layers but the
-            first, or None for stored kernels.
+        generator: The shared generator, or None for stored kernels.
+        keep_first: Whether the first pointwise kernel is always stored.
     """
     inputs = keras.Input(input_shape, name="image")
     x = _layers.Conv2D(
@@ -66,7 +70,8 @@ def ds_cnn(
     )(inputs)
     x = _normalize(x, "stem")
     for index in range(num_blocks):
-        x = _separable(x, index, (3, 3), 1, width, generator)
+        shared = None if keep_first and index == 0 else generator
+        x = _separable(x, index, (3, 3), 1, width, shared)
     x = _layers.GlobalAveragePooling2D(name="pool")(x)
     outputs = _layers.Dense(num_classes, name="logits")(x)
     return keras.Model(inputs, outputs, name="ds_cnn")
@@ -91,7 +96,7 @@ def _separable(
     )(x)
     x = _normalize(x, f"depthwise_{index}")
     name = f"pointwise_{index}"
-    if generator is None or index == 0:
+    if generator is None:
         conv = getattr(_layers, f"Conv{rank}")
         x = conv(width, 1, use_bias=False, name=name)(x)
     else:

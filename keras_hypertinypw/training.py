@@ -14,7 +14,7 @@ import tensorflow as tf
 import tf_keras as keras
 from tqdm import tqdm
 
-from keras_hypertinypw.batches import Batches, class_weights
+from keras_hypertinypw.batches import Augment, Batches, class_weights
 from keras_hypertinypw.checkpoint import Checkpoint
 from keras_hypertinypw.datasets.windows import Windows
 from keras_hypertinypw.evaluation import metrics
@@ -45,6 +45,7 @@ def train(
     *,
     schedule: Schedule,
     checkpoint_dir: pathlib.Path,
+    augment: Augment | None = None,
 ) -> Trained:
     """Trains in float, quantizes, fine-tunes; keeps the best epoch of each.
 
@@ -57,6 +58,7 @@ def train(
         validation_windows: Windows that choose the epoch.
         schedule: Epochs, rates, seed.
         checkpoint_dir: Where checkpoints are kept.
+        augment: Changes the windows of each batch, see `Batches`.
 
     Raises:
         ValueError: If the checkpoints there are of another model, schedule
@@ -68,7 +70,11 @@ def train(
     model = build()
     data = (train_windows, validation_windows)
     _claim_folder(checkpoint_dir, model, data, schedule)
-    history = {"float": _fit(model, data, schedule, "float", checkpoint_dir)}
+
+    def fit(fitted: keras.Model, phase: str) -> list[dict[str, float]]:
+        return _fit(fitted, data, schedule, phase, checkpoint_dir, augment)
+
+    history = {"float": fit(model, "float")}
     sample = np.random.default_rng(schedule.seed).permutation(
         len(train_windows.y)
     )[:CALIBRATION_WINDOWS]
@@ -77,9 +83,7 @@ def train(
         kernel_bits=schedule.kernel_bits,
         calibration_data=train_windows.x[sample],
     )
-    history["quantized"] = _fit(
-        quantized, data, schedule, "quantized", checkpoint_dir
-    )
+    history["quantized"] = fit(quantized, "quantized")
     return Trained(quantized, history)
 
 
@@ -145,6 +149,7 @@ def _fit(
     schedule: Schedule,
     phase: str,
     folder: pathlib.Path,
+    augment: Augment | None,
 ) -> list[dict[str, float]]:
     train_windows, validation_windows = data
     epochs = getattr(schedule, f"{phase}_epochs")
@@ -163,7 +168,9 @@ def _fit(
     path = checkpoint_path(folder, phase)
     progress = _Progress(model, validation_windows, path)
     if progress.done < epochs:
-        batches = Batches(train_windows, schedule.batch_size, schedule.seed)
+        batches = Batches(
+            train_windows, schedule.batch_size, schedule.seed, augment
+        )
         # The bar is closed before an error is shown.
         with tqdm(
             total=epochs * steps,

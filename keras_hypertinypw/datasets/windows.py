@@ -12,7 +12,8 @@ class Windows:
     """Labelled windows of a signal.
 
     Attributes:
-        x: float32 array of shape `(num_windows, samples, channels)`, finite.
+        x: float32 array of shape `(num_windows, samples, channels)`, or
+            `(num_windows, frames, coefficients, 1)` for spectra; finite.
         y: Integer array of shape `(num_windows,)`, index into `classes`.
         groups: Integer or string array of shape `(num_windows,)`, the patient
             or speaker of each window. Windows of one group are not
@@ -32,10 +33,11 @@ class Windows:
 
     def __post_init__(self) -> None:
         """Checks every attribute."""
-        if self.x.ndim != 3 or self.x.dtype != np.float32:
+        if self.x.ndim not in (3, 4) or self.x.dtype != np.float32:
             raise ValueError(
                 "Expected `x` as float32 of shape (num_windows, samples, "
-                f"channels). Received: {self.x.dtype} of shape {self.x.shape}."
+                "channels) or (num_windows, frames, coefficients, 1). "
+                f"Received: {self.x.dtype} of shape {self.x.shape}."
             )
         if not np.isfinite(self.x).all():
             raise ValueError(

@@ -1,0 +1,180 @@
+"""Trains every contender for every task and budget; one line a cell.
+
+    python benchmarks/frontier.py
+    python benchmarks/frontier.py --only='arabic_40 gen.*' --seeds=1,2
+
+Appends rows to `benchmarks/results/frontier.jsonl` as they come. What is in
+that file is not done again, and a training that was interrupted goes on from
+its last epoch, so the command can be stopped anywhere. `--shard=0/2` and
+`--shard=1/2` share the work between two processes. `frontier_report.py` draws
+the rows.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+import os
+import pathlib
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from typing import Any
+
+import frontier_sizes
+import frontier_training
+from frontier_contenders import CONTENDERS
+from frontier_tasks import TASKS
+
+from keras_hypertinypw import Interpreter  # isort: skip
+import tensorflow as tf
+from tqdm import tqdm
+
+from keras_hypertinypw.slim import slim
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+RESULTS = ROOT / "benchmarks/results/frontier.jsonl"
+WORK = ROOT / "build/frontier"
+BUDGETS = (4, 8, 16, 32, 64, 128)  # In kB of 1,024 B.
+GIVEN_WIDTH = 128  # Of the network that may not be redesigned.
+
+
+@dataclasses.dataclass(frozen=True)
+class Cell:
+    """One training.
+
+    Attributes:
+        task: A key of `TASKS`.
+        contender: A key of `CONTENDERS`.
+        budget_kb: Of file and op together; None for the given network.
+        seed: Of training.
+    """
+
+    task: str
+    contender: str
+    budget_kb: int | None
+    seed: int
+
+    def __str__(self) -> str:
+        size = f"{self.budget_kb}kB" if self.budget_kb else "given"
+        return f"{self.task} {self.contender} {size} {self.seed}"
+
+
+def cells(seeds: list[int]) -> Iterator[Cell]:
+    """Yields all cells, what decides most first."""
+    for seed in seeds:
+        for task in TASKS:
+            for contender in CONTENDERS:
+                yield Cell(task, contender, None, seed)
+        for task in TASKS:
+            for budget in BUDGETS:
+                for contender in CONTENDERS:
+                    yield Cell(task, contender, budget, seed)
+
+
+def measure(cell: Cell) -> list[dict[str, Any]]:
+    """Trains a cell and returns its rows, none if nothing fits its budget."""
+    task, contender = TASKS[cell.task], CONTENDERS[cell.contender]
+    data = {
+        split: task.load(split) for split in ("train", "validation", "test")
+    }
+    shape, classes = data["train"].x.shape[1:], data["train"].classes
+    if cell.budget_kb is None:
+        width: int | None = GIVEN_WIDTH
+    else:
+        sizes = frontier_sizes.Sizes(
+            task,
+            contender,
+            shape,
+            len(classes),
+            WORK / f"sizes_{cell.task}_{cell.contender}.json",
+        )
+        width = sizes.widest(cell.budget_kb * frontier_sizes.KIB)
+    if width is None:
+        return [{**_key(cell), "fits": False}]
+    folder = WORK / f"{cell.task}-{cell.contender}-{width}-{cell.seed}"
+    scores = frontier_training.run(
+        cell.task, task, contender, width, cell.seed, data, folder
+    )
+    content = slim((folder / "model.tflite").read_bytes())
+    code_bytes = frontier_sizes.code_bytes(contender)
+    total = len(content) + code_bytes
+    if cell.budget_kb and total > cell.budget_kb * frontier_sizes.KIB:
+        raise RuntimeError(
+            f"Expected '{cell}' within its budget. Received: {total} bytes "
+            f"of file and op at width {width}."
+        )
+    with Interpreter(content) as interpreter:
+        arena_bytes = interpreter.arena_used_bytes
+    schedule = task.schedule
+    row = {
+        "family": contender.family,
+        "width": width,
+        "file_bytes": len(content),
+        "op_code_bytes": code_bytes,
+        "arena_bytes": arena_bytes,
+        "macs": frontier_sizes.multiply_accumulates(content),
+        "synthesis_macs": frontier_sizes.synthesis_macs(content),
+        "epochs": schedule.float_epochs + schedule.quantized_epochs,
+        "commit": _commit(),
+        "command": f"python benchmarks/frontier.py --only='^{cell}$'"
+        f" --seeds={cell.seed}",
+    }
+    return [
+        {**_key(cell), "task": name, **score, **row}
+        for name, score in scores.items()
+    ]
+
+
+def _key(cell: Cell) -> dict[str, Any]:
+    return dataclasses.asdict(cell)
+
+
+def _commit() -> str:
+    output = subprocess.check_output(
+        ["git", "rev-parse", "--short", "HEAD"], text=True, cwd=ROOT
+    )
+    return output.strip()
+
+
+def finished() -> set[Cell]:
+    """Returns the cells that have rows."""
+    if not RESULTS.exists():
+        return set()
+    rows = map(json.loads, RESULTS.read_text().splitlines())
+    fields = [field.name for field in dataclasses.fields(Cell)]
+    return {Cell(*(row[name] for name in fields)) for row in rows}
+
+
+def main() -> None:
+    """Works off what is missing."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--only", default="", help="regular expression")
+    parser.add_argument("--seeds", default="0", help="as in 0,1,2")
+    parser.add_argument("--shard", default="0/1", help="index/count")
+    options = parser.parse_args()
+    index, count = map(int, options.shard.split("/"))
+    # Networks this small gain little from a second thread.
+    tf.config.threading.set_intra_op_parallelism_threads(1)
+    tf.config.threading.set_inter_op_parallelism_threads(1)
+    wanted = [
+        cell
+        for cell in cells([int(seed) for seed in options.seeds.split(",")])
+        if re.search(options.only, str(cell))
+    ][index::count]
+    done = finished()
+    for cell in tqdm(wanted, desc="Cells", unit="cell"):
+        if cell in done:
+            continue
+        tqdm.write(str(cell), file=sys.stderr)
+        rows = measure(cell)
+        with RESULTS.open("ab", buffering=0) as file:
+            # In one write: another shard may append, too.
+            file.write("".join(f"{json.dumps(r)}\n" for r in rows).encode())
+            os.fsync(file.fileno())
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,151 @@
+"""The tasks of the frontier: data, network and score of each.
+
+MIT-BIH V-versus-rest is the four-class network with t* on its probability of
+V, so it is scored beside "mitdb" and trained once. "mitdb_beats" splits beats
+at random, patients mixed: a test of capacity, not of generalization.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+from collections.abc import Callable
+from typing import Any
+
+from keras_hypertinypw import models  # isort: skip  Before tensorflow.
+import numpy as np
+import tf_keras as keras
+
+from keras_hypertinypw.batches import Augment
+from keras_hypertinypw.datasets import augmentation, mfcc_arrays, mitdb
+from keras_hypertinypw.datasets.splits import SPLITS
+from keras_hypertinypw.datasets.windows import Windows, concatenate
+from keras_hypertinypw.evaluation import beats, metrics
+from keras_hypertinypw.evaluation.bootstrap import bootstrap_ci
+from keras_hypertinypw.run_config import Schedule
+
+BOOTSTRAP_SEED = 0
+_BEAT_SPLIT_SEED = 0
+_BEAT_SPLIT = (0.6, 0.8)  # Ends of training and of validation.
+
+
+@dataclasses.dataclass(frozen=True)
+class Task:
+    """What a network is trained for.
+
+    Attributes:
+        load: Returns the windows of a split.
+        network: `models.ecg_network` or `models.ds_cnn`.
+        schedule: The training budget, the same for every contender.
+        augment: Changes the windows in training, for every contender.
+    """
+
+    load: Callable[[str], Windows]
+    network: Callable[..., keras.Model]
+    schedule: Schedule
+    augment: Augment | None = None
+
+
+def _load_beats(split: str) -> Windows:
+    """Returns a random part of all beats of both sets of patients."""
+    everything = concatenate([mitdb.load(name) for name in SPLITS])
+    order = np.random.default_rng(_BEAT_SPLIT_SEED).permutation(len(everything))
+    ends = [0, *(int(len(order) * end) for end in _BEAT_SPLIT), len(order)]
+    index = SPLITS.index(split)
+    chosen = np.sort(order[ends[index] : ends[index + 1]])
+    return dataclasses.replace(
+        everything,
+        x=everything.x[chosen],
+        y=everything.y[chosen],
+        groups=everything.groups[chosen],
+    )
+
+
+_SPEECH = Schedule(
+    float_epochs=40, quantized_epochs=20, quantized_learning_rate=1e-3
+)
+_ECG = Schedule(
+    float_epochs=12, quantized_epochs=8, quantized_learning_rate=1e-3
+)
+TASKS = {
+    "arabic_40": Task(
+        mfcc_arrays.ARABIC_40_WORDS.load,
+        models.ds_cnn,
+        _SPEECH,
+        augmentation.shift_and_mask,
+    ),
+    "speech_v1": Task(
+        mfcc_arrays.SPEECH_COMMANDS_V1.load,
+        models.ds_cnn,
+        _SPEECH,
+        functools.partial(augmentation.shift_and_mask, max_shift=1, max_mask=2),
+    ),
+    "mitdb": Task(mitdb.load, models.ecg_network, _ECG),
+    "mitdb_beats": Task(_load_beats, models.ecg_network, _ECG),
+}
+
+
+def scores(
+    task: str,
+    validation: Windows,
+    validation_logits: np.ndarray,
+    test: Windows,
+    test_logits: np.ndarray,
+) -> dict[str, dict[str, Any]]:
+    """Returns what a row says of test and validation, by the row's task.
+
+    Args:
+        task: A key of `TASKS`.
+        validation: Windows that t* is tuned on.
+        validation_logits: Their logits, `(num_windows, num_classes)`.
+        test: Windows to score.
+        test_logits: Their logits, likewise.
+    """
+    by_task = {
+        task: _score(
+            len(test.classes),
+            (validation.y, validation_logits.argmax(axis=1)),
+            (test.y, test_logits.argmax(axis=1)),
+            test.groups,
+        )
+    }
+    if task == "mitdb":
+        threshold = beats.tune_v_threshold(validation.y, validation_logits)
+        by_task["mitdb_v"] = {
+            **_score(
+                2,
+                _v_versus_rest(validation.y, validation_logits, threshold),
+                v_test := _v_versus_rest(test.y, test_logits, threshold),
+                test.groups,
+            ),
+            "threshold": threshold,
+            "sensitivity": metrics.sensitivity(*v_test),
+            "specificity": metrics.specificity(*v_test),
+        }
+    return by_task
+
+
+def _v_versus_rest(
+    y: np.ndarray, logits: np.ndarray, threshold: float
+) -> tuple[np.ndarray, np.ndarray]:
+    decided = beats.v_probability(logits) >= threshold
+    return (y == beats.V_CLASS).astype(int), decided.astype(int)
+
+
+def _score(
+    num_classes: int,
+    validation: tuple[np.ndarray, np.ndarray],
+    test: tuple[np.ndarray, np.ndarray],
+    groups: np.ndarray,
+) -> dict[str, Any]:
+    metric = metrics.macro_f1.over(num_classes)
+    interval = bootstrap_ci(
+        metric, *test, groups=groups, rng=np.random.default_rng(BOOTSTRAP_SEED)
+    )
+    return {
+        "macro_f1": metric(*test),
+        "accuracy": metrics.accuracy.over(num_classes)(*test),
+        "ci_low": interval.low,
+        "ci_high": interval.high,
+        "val_macro_f1": metric(*validation),
+    }

@@ -1,0 +1,128 @@
+"""One network of the frontier: trained, converted, scored; resumable."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import pathlib
+from collections.abc import Mapping
+from typing import Any
+
+import frontier_tasks
+from frontier_contenders import Contender
+from frontier_tasks import Task
+
+from keras_hypertinypw.training import train  # isort: skip
+import numpy as np
+from ai_edge_litert import interpreter as litert
+from tqdm import tqdm
+
+from keras_hypertinypw.datasets.splits import SPLITS
+from keras_hypertinypw.datasets.windows import Windows
+from keras_hypertinypw.files import write_atomically
+from keras_hypertinypw.freezing import to_dense_tflite
+from keras_hypertinypw.interpreter import Interpreter
+
+_COMPARED = 64  # Windows.
+
+
+def run(
+    name: str,
+    task: Task,
+    contender: Contender,
+    width: int,
+    seed: int,
+    data: Mapping[str, Windows],
+    folder: pathlib.Path,
+) -> dict[str, Any]:
+    """Trains a network, or reads what an earlier run left.
+
+    Args:
+        name: Of the task, a key of `TASKS`.
+        task: What to train for.
+        contender: What to train.
+        width: Channels of the network.
+        seed: Of training.
+        data: Windows by split.
+        folder: Keeps checkpoints, `model.tflite`, `logits.npz` and
+            `scores.json`, which is written last.
+
+    Returns:
+        Scores by task, see `frontier_tasks.scores`.
+    """
+    path = folder / "scores.json"
+    if path.exists():
+        return json.loads(path.read_text())
+    windows, validation, test = (data[split] for split in SPLITS)
+    schedule = dataclasses.replace(
+        task.schedule, seed=seed, kernel_bits=contender.kernel_bits
+    )
+    trained = train(
+        lambda: contender.build(
+            task.network, windows.x.shape[1:], len(windows.classes), width
+        ),
+        windows,
+        validation,
+        schedule=schedule,
+        checkpoint_dir=folder / "checkpoints",
+        augment=task.augment,
+    )
+    dense = to_dense_tflite(trained.model)
+    content = contender.convert(trained.model)
+    _require_equal(content, dense, test.x[:: len(test) // _COMPARED])
+    logits = {
+        "validation": predict(dense, validation.x),
+        "test": predict(dense, test.x),
+    }
+    result = frontier_tasks.scores(
+        name, validation, logits["validation"], test, logits["test"]
+    )
+    write_atomically(folder / "dense.tflite", dense)
+    write_atomically(folder / "model.tflite", content)
+    np.savez_compressed(folder / "logits.npz", **logits)
+    write_atomically(path, (json.dumps(result, indent=1) + "\n").encode())
+    return result
+
+
+def _require_equal(content: bytes, dense: bytes, x: np.ndarray) -> None:
+    """Checks that the file is the network that is scored.
+
+    Raises:
+        RuntimeError: If TFLM and LiteRT's reference kernels differ.
+    """
+    with (
+        Interpreter(content) as tflm,
+        Interpreter(dense, runtime="litert") as litert_reference,
+    ):
+        inputs = tflm.quantize(x)
+        same = tflm.predict(inputs) == litert_reference.predict(inputs)
+    if not same.all():
+        raise RuntimeError(
+            "Expected the file's outputs to be the dense model's. Received: "
+            f"{np.sum(~same)} of {same.size} different."
+        )
+
+
+def predict(dense: bytes, x: np.ndarray) -> np.ndarray:
+    """Returns logits of an int8 `.tflite` without custom ops.
+
+    LiteRT's optimized kernels take a fraction of the reference kernels' time;
+    now and then an output differs from TFLM's by a step.
+    """
+    resolver = litert.OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES
+    interpreter = litert.Interpreter(
+        model_content=dense, experimental_op_resolver_type=resolver
+    )
+    interpreter.allocate_tensors()
+    source = interpreter.get_input_details()[0]
+    sink = interpreter.get_output_details()[0]
+    scale, zero_point = source["quantization"]
+    steps = np.floor(x.astype(np.float64) / scale + 0.5) + zero_point
+    steps = np.clip(steps, -128, 127).astype(np.int8)
+    rows = np.empty((len(x), sink["shape"][-1]), np.int32)
+    for index, window in enumerate(tqdm(steps, desc="LiteRT", leave=False)):
+        interpreter.set_tensor(source["index"], window[np.newaxis])
+        interpreter.invoke()
+        rows[index] = interpreter.get_tensor(sink["index"])
+    scale, zero_point = sink["quantization"]
+    return (rows - zero_point) * scale
