@@ -41,11 +41,11 @@ class Tflm:
     """A build of TFLM.
 
     Attributes:
-        library: The static library.
+        archive: The static library.
         includes: Folders that its headers are found in.
     """
 
-    library: pathlib.Path
+    archive: pathlib.Path
     includes: tuple[pathlib.Path, ...]
 
 
@@ -146,7 +146,7 @@ def build(
             folder / "interpreter.elf",
             SOURCES,
             flags=[*compile_flags(tflm.includes, folder), *flags],
-            objects=[tflm.library],
+            objects=[tflm.archive],
         )
     except board.ToolError as error:
         raise ValueError(_fault(tflm, error.output)) from error
@@ -164,7 +164,7 @@ def _fault(tflm: Tflm, output: str) -> str:
     ]
     if linker:
         return (
-            f"Expected {tflm.library} to link with this firmware. Received: "
+            f"Expected {tflm.archive} to link with this firmware. Received: "
             f"{linker[0].strip()}. Build it for TARGET=cortex_m_generic "
             "TARGET_ARCH=cortex-m4+fp, of the default BUILD_TYPE and of the "
             f"same sources as TFLM_INCLUDE. {_HOW}"

@@ -35,8 +35,8 @@ class ArduinoExport:
     """What was written; all sizes in bytes.
 
     Attributes:
-        sketch_folder: Path of the sketch.
-        library_folder: Path of the library.
+        arduino_sketch: Path of the sketch.
+        arduino_library: Path of the library.
         model_size: The model, in flash.
         golden_size: Inputs and outputs of the self-test, in flash.
         num_cases: How many of them there are.
@@ -44,8 +44,8 @@ class ArduinoExport:
         arena_comment: Where that size comes from.
     """
 
-    sketch_folder: pathlib.Path
-    library_folder: pathlib.Path
+    arduino_sketch: pathlib.Path
+    arduino_library: pathlib.Path
     model_size: int
     golden_size: int
     num_cases: int
@@ -54,8 +54,8 @@ class ArduinoExport:
 
     def __str__(self) -> str:
         return (
-            f"Wrote the sketch {self.sketch_folder} and the library "
-            f"{self.library_folder}.\n"
+            f"Wrote the sketch {self.arduino_sketch} and the library "
+            f"{self.arduino_library}.\n"
             f"flash: model {self.model_size:,} B, {self.num_cases} golden "
             f"cases {self.golden_size:,} B\n"
             f"SRAM: arena {self.arena_size:,} B. {self.arena_comment}"
@@ -65,8 +65,8 @@ class ArduinoExport:
         """Returns plain values for JSON."""
         values = dataclasses.asdict(self)
         paths = {
-            "sketch": str(values.pop("sketch_folder")),
-            "library": str(values.pop("library_folder")),
+            "sketch": str(values.pop("arduino_sketch")),
+            "library": str(values.pop("arduino_library")),
         }
         return {**paths, **values}
 

@@ -30,38 +30,38 @@ from keras_hypertinypw.op_insertion import read_specs
 
 def test_arduino_accepts_the_library(exported):
     _, written = exported
-    assert arduino_rules.problems_of_library(written.library_folder) == []
+    assert arduino_rules.problems_of_library(written.arduino_library) == []
 
 
 def test_arduino_accepts_the_sketch_and_the_example(exported):
     _, written = exported
-    example = written.library_folder / "examples" / SKETCH
-    for sketch in (written.sketch_folder, example):
+    example = written.arduino_library / "examples" / SKETCH
+    for sketch in (written.arduino_sketch, example):
         assert arduino_rules.problems_of_sketch(sketch) == []
 
 
 def test_names_fit_every_system(exported):
     _, written = exported
-    assert arduino_rules.problems_of_files(written.sketch_folder.parent) == []
+    assert arduino_rules.problems_of_files(written.arduino_sketch.parent) == []
 
 
 def test_every_include_is_there(exported):
     _, written = exported
-    sources = written.library_folder / "src"
-    for folder in (sources, written.sketch_folder):
+    sources = written.arduino_library / "src"
+    for folder in (sources, written.arduino_sketch):
         assert arduino_rules.missing_includes(folder, sources) == []
 
 
 def test_those_rules_would_notice(tiny_export):
-    library = tiny_export.library_folder
+    library = tiny_export.arduino_library
     properties = library / "library.properties"
     text = properties.read_text()
     properties.write_text(text.replace("Data Processing", "Magic"))
     (library / "src/HyperTinyPW.h").unlink()
     found = arduino_rules.problems_of_library(library)
     assert found == ["category", "includes", "header of its name"]
-    sketch = tiny_export.sketch_folder.rename(
-        tiny_export.sketch_folder.with_name("a b")
+    sketch = tiny_export.arduino_sketch.rename(
+        tiny_export.arduino_sketch.with_name("a b")
     )
     assert arduino_rules.problems_of_sketch(sketch) == ["name", "main file"]
     assert "a b" in arduino_rules.problems_of_files(sketch.parent)
@@ -79,7 +79,7 @@ def test_the_library_has_the_sources_of_the_op(exported):
     }
     copies = {
         path.name: path.read_bytes()
-        for path in (written.library_folder / "src").iterdir()
+        for path in (written.arduino_library / "src").iterdir()
         if path.name != "HyperTinyPW.h"
     }
     assert copies == originals
@@ -87,14 +87,14 @@ def test_the_library_has_the_sources_of_the_op(exported):
 
 def test_the_library_has_the_license_of_the_project(tiny_export):
     expected = (REPOSITORY / "LICENSE").read_bytes()
-    assert (tiny_export.library_folder / "LICENSE").read_bytes() == expected
+    assert (tiny_export.arduino_library / "LICENSE").read_bytes() == expected
 
 
 def test_the_example_is_the_sketch(exported):
     _, written = exported
-    example = written.library_folder / "examples" / SKETCH
+    example = written.arduino_library / "examples" / SKETCH
     assert {p.name: p.read_bytes() for p in example.iterdir()} == {
-        p.name: p.read_bytes() for p in written.sketch_folder.iterdir()
+        p.name: p.read_bytes() for p in written.arduino_sketch.iterdir()
     }
 
 
@@ -110,7 +110,7 @@ def test_the_arena_is_the_prediction_and_a_margin(exported):
     margin = needed * ARENA_MARGIN_PERCENT // 100 + ARENA_MARGIN_BYTES
     assert 0 <= written.arena_size - needed - margin < 16
     assert f"{needed} B predicted" in written.arena_comment
-    ino = (written.sketch_folder / f"{SKETCH}.ino").read_text()
+    ino = (written.arduino_sketch / f"{SKETCH}.ino").read_text()
     assert f"// {written.arena_comment}\n" in ino
     assert f"kArenaSize = {written.arena_size};" in ino
 
@@ -135,7 +135,7 @@ def test_the_model_of_the_sketch_has_the_synthesis_asked_for(
     other = {"lazy": "boot", "boot": "lazy"}[synthesis]
     content = tiny_model(synthesis=other)
     written = export_arduino(content, tmp_path / "a", synthesis=synthesis)
-    values = values_of(written.sketch_folder / "model_data.cpp", "kModelData")
+    values = values_of(written.arduino_sketch / "model_data.cpp", "kModelData")
     (spec,) = read_specs(bytes(values))
     assert spec.synthesis == synthesis
 
@@ -161,8 +161,8 @@ def test_the_sketch_has_the_name_asked_for(tmp_path):
     written = export_arduino(
         tiny_model(), tmp_path / "a", sketch_name="ecg-1.2"
     )
-    assert written.sketch_folder == tmp_path / "a/ecg-1.2"
-    assert arduino_rules.problems_of_sketch(written.sketch_folder) == []
+    assert written.arduino_sketch == tmp_path / "a/ecg-1.2"
+    assert arduino_rules.problems_of_sketch(written.arduino_sketch) == []
 
 
 def test_a_folder_with_something_in_it_stays_what_it_is(tmp_path):

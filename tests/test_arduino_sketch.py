@@ -24,13 +24,13 @@ NAMESPACE = "-Dtflite=tflite_micro"  # Renamed in these headers.
 
 def test_the_array_is_the_model(exported):
     content, written = exported
-    values = values_of(written.sketch_folder / "model_data.cpp", "kModelData")
+    values = values_of(written.arduino_sketch / "model_data.cpp", "kModelData")
     assert bytes(values) == content
 
 
 def test_golden_outputs_are_what_tflm_computes(exported):
     content, written = exported
-    path = written.sketch_folder / "golden_data.cpp"
+    path = written.arduino_sketch / "golden_data.cpp"
     with Interpreter(content) as interpreter:
         shape = (-1, *interpreter.input_shape[1:])
         inputs = np.array(values_of(path, "kGoldenInputs"), np.int8)
@@ -50,7 +50,7 @@ def compile_for_board(written, sources, output):
                 *(arm_tool("g++"), *CORTEX_M4, *STRICT),
                 # Arduino's cores have none either.
                 "-fno-threadsafe-statics",
-                *(f"-I{STUB}", f"-I{written.library_folder / 'src'}"),
+                *(f"-I{STUB}", f"-I{written.arduino_library / 'src'}"),
                 *("-isystem", xmos_runtime() / "include", NAMESPACE),
                 *("-isystem", STUB / "gemmlowp"),
                 # As the Arduino IDE puts it in front of a sketch.
@@ -68,8 +68,8 @@ def compile_for_board(written, sources, output):
 
 
 def test_what_all_sketches_share_compiles_for_the_board(tiny_export, tmp_path):
-    sources = sorted((tiny_export.library_folder / "src").glob("*.cpp"))
-    sources.append(tiny_export.sketch_folder / "self_test.cpp")
+    sources = sorted((tiny_export.arduino_library / "src").glob("*.cpp"))
+    sources.append(tiny_export.arduino_sketch / "self_test.cpp")
     sizes = compile_for_board(tiny_export, sources, tmp_path)
     assert set(sizes) == {path.name for path in sources}
     # All of it is in flash.
@@ -80,7 +80,7 @@ def test_the_sketch_compiles_for_the_board(exported, tmp_path):
     _, written = exported
     sources = [
         path
-        for path in sorted(written.sketch_folder.iterdir())
+        for path in sorted(written.arduino_sketch.iterdir())
         if path.suffix in (".cpp", ".ino") and path.stem != "self_test"
     ]
     sizes = compile_for_board(written, sources, tmp_path)
@@ -95,7 +95,7 @@ def test_the_sketch_compiles_for_the_board(exported, tmp_path):
 
 
 def test_the_model_lies_at_a_multiple_of_16(tiny_export, tmp_path):
-    source = tiny_export.sketch_folder / "model_data.cpp"
+    source = tiny_export.arduino_sketch / "model_data.cpp"
     compile_for_board(tiny_export, [source], tmp_path)
     sections = run(
         [arm_tool("readelf"), "-SW", tmp_path / "model_data.cpp.o"]
@@ -113,12 +113,12 @@ def run_on_host(written, tmp_path, fault, step=1):
             *(
                 f"-I{STUB}",
                 f"-I{STUB / 'fake_tflm'}",
-                f"-I{written.sketch_folder}",
+                f"-I{written.arduino_sketch}",
             ),
-            f"-I{written.library_folder / 'src'}",
+            f"-I{written.arduino_library / 'src'}",
             *("-include", "Arduino.h", "-x", "c++", STUB / "main.cc"),
-            *sorted(written.sketch_folder.glob("*.ino")),
-            *sorted(written.sketch_folder.glob("*.cpp")),
+            *sorted(written.arduino_sketch.glob("*.ino")),
+            *sorted(written.arduino_sketch.glob("*.cpp")),
             *("-o", program),
         ]
     )
@@ -162,7 +162,7 @@ def test_one_wrong_value_of_one_case_is_seen(tiny_export, tmp_path):
 @pytest.mark.parametrize("model", ["generated", "tiny"])
 def test_only_a_mean_may_differ(model, tmp_path):
     written = export_arduino(MODELS[model](), tmp_path / "out")
-    header = (written.sketch_folder / "golden_data.h").read_text()
+    header = (written.arduino_sketch / "golden_data.h").read_text()
     tolerance = MEAN_TOLERANCE if model == "generated" else 0
     assert f"kTolerance = {tolerance};" in header
 
