@@ -54,8 +54,7 @@ class TflmBackend(Backend):
 
     def run(self, x: np.ndarray, output_dtype: np.dtype) -> np.ndarray:
         """Sends all samples in one message."""
-        request = {"command": "predict", "dtype": x.dtype.str, "shape": x.shape}
-        _, data = self._process.request(request, x.tobytes())
+        (data,) = self._process.predict([x], len(x), 1)
         return np.frombuffer(data, output_dtype)
 
     def reset(self) -> None:

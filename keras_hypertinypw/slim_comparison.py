@@ -141,37 +141,20 @@ def _run_tflm(
 ) -> list[bytes]:
     process = tflm_process.start(model_content, None)
     try:
-        return run_in(process, graph, inputs)
+        return process.predict(inputs, _num_samples(inputs), len(graph.outputs))
     finally:
         process.close()
-
-
-def run_in(
-    process: tflm_process.TflmProcess,
-    graph: schema.SubGraphT,
-    inputs: list[np.ndarray],
-) -> list[bytes]:
-    """Runs samples in TFLM; returns the bytes of every output."""
-    request = {
-        "command": "run",
-        "inputs": [(x.dtype.str, x.shape) for x in inputs],
-        "num_samples": len(inputs[0]) if inputs else _EDGES,
-        "num_outputs": len(graph.outputs),
-    }
-    payload = b"".join(x.tobytes() for x in inputs)
-    answer, data = process.request(request, payload)
-    outputs = []
-    for size in answer["sizes"]:
-        outputs.append(data[:size])
-        data = data[size:]
-    return outputs
 
 
 def _run_litert(
     model_content: bytes, graph: schema.SubGraphT, inputs: list[np.ndarray]
 ) -> list[bytes]:
-    num_samples = len(inputs[0]) if inputs else _EDGES
-    return litert_process.run(materialize(model_content), inputs, num_samples)
+    content = materialize(model_content)
+    return litert_process.run(content, inputs, _num_samples(inputs))
+
+
+def _num_samples(inputs: list[np.ndarray]) -> int:
+    return len(inputs[0]) if inputs else _EDGES
 
 
 _RUNNERS = {"TFLM": _run_tflm, "LiteRT": _run_litert}

@@ -14,7 +14,10 @@ import sys
 import tempfile
 import time
 import weakref
+from collections.abc import Sequence
 from typing import IO, Any
+
+import numpy as np
 
 from keras_hypertinypw import native
 from keras_hypertinypw.errors import ConversionError
@@ -163,6 +166,36 @@ class TflmProcess:
                 "again; if that does not help, report it with the model."
             )
         return answer, data
+
+    def predict(
+        self, inputs: Sequence[np.ndarray], num_samples: int, num_outputs: int
+    ) -> list[bytes]:
+        """Runs samples one by one, all in one message.
+
+        Args:
+            inputs: Samples for every input, `(num_samples, ...)`.
+            num_samples: How often to run, also where there is no input.
+            num_outputs: How many outputs the model has.
+
+        Returns:
+            The bytes of every output, samples one after the other.
+
+        Raises:
+            ConversionError: As `request`, for the others too.
+        """
+        request = {
+            "command": "predict",
+            "inputs": [(x.dtype.str, x.shape) for x in inputs],
+            "num_samples": num_samples,
+            "num_outputs": num_outputs,
+        }
+        payload = b"".join(x.tobytes() for x in inputs)
+        answer, data = self.request(request, payload)
+        outputs = []
+        for size in answer["sizes"]:
+            outputs.append(data[:size])
+            data = data[size:]
+        return outputs
 
     def _receive(self) -> tuple[dict[str, Any], bytes]:
         text_size, size = _FRAME.unpack(_receive(self._process, _FRAME.size))

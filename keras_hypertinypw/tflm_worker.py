@@ -126,21 +126,6 @@ class Worker:
         return {"status": "ok", "num_bytes": high}, b""
 
     def predict(self, request: dict[str, Any], payload: bytes) -> Answer:
-        """Runs the inputs one after the other."""
-        inputs = np.frombuffer(payload, request["dtype"])
-        inputs = inputs.reshape(request["shape"])
-        outputs = []
-        said = time.monotonic()
-        for sample in inputs:
-            self._interpreter.set_input(sample, 0)
-            self._interpreter.invoke()
-            outputs.append(self._interpreter.get_output(0).tobytes())
-            if time.monotonic() - said > _BUSY_SECONDS:
-                self._busy()
-                said = time.monotonic()
-        return {"status": "ok"}, b"".join(outputs)
-
-    def run(self, request: dict[str, Any], payload: bytes) -> Answer:
         """Runs samples through all inputs and outputs, one by one."""
         inputs = []
         for dtype, shape in request["inputs"]:
@@ -148,13 +133,16 @@ class Worker:
             inputs.append(np.frombuffer(payload[:size], dtype).reshape(shape))
             payload = payload[size:]
         outputs: list[list[bytes]] = [[] for _ in range(request["num_outputs"])]
+        said = time.monotonic()
         for index in range(request["num_samples"]):
             for port, samples in enumerate(inputs):
                 self._interpreter.set_input(samples[index], port)
             self._interpreter.invoke()
             for port, parts in enumerate(outputs):
                 parts.append(self._interpreter.get_output(port).tobytes())
-            self._busy()
+            if time.monotonic() - said > _BUSY_SECONDS:
+                self._busy()
+                said = time.monotonic()
         joined = [b"".join(parts) for parts in outputs]
         answer = {"status": "ok", "sizes": [len(data) for data in joined]}
         return answer, b"".join(joined)

@@ -53,7 +53,7 @@ def few_processes():
     def run_tflm(model_content, graph, inputs):
         request = {"command": "load", "library": library, "arena_size": 1 << 20}
         process.request(request, model_content)
-        return slim_comparison.run_in(process, graph, inputs)
+        return process.predict(inputs, len(inputs[0]), len(graph.outputs))
 
     def run_litert(model_content, graph, inputs):
         arrays = {f"input_{port}": x for port, x in enumerate(inputs)}
