@@ -16,13 +16,13 @@ from keras_hypertinypw.arena_layout import (
 )
 from keras_hypertinypw.flatbuffer import scales, zero_points
 from keras_hypertinypw.kernel_memory import kernel_memory
+from keras_hypertinypw.kernel_search import BIAS_INPUT
 from keras_hypertinypw.lifetimes import Lifetimes, kernel_name
 from keras_hypertinypw.memory_planner import align
 from keras_hypertinypw.model_checks import OPTIONAL_TENSOR
 from keras_hypertinypw.op_insertion import GENERATE_PW_OP
 
 INT32_BYTES = 4
-BIAS_INPUT = 2
 # Convolutions look at their tensors twice, at the bias only once.
 _CONVOLUTIONS = ("CONV_2D", "DEPTHWISE_CONV_2D")
 

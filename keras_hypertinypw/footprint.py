@@ -16,7 +16,7 @@ from keras_hypertinypw.flatbuffer import (
     tensor_shape,
 )
 from keras_hypertinypw.formatting import format_bytes
-from keras_hypertinypw.kernel_search import FILTER_INPUT
+from keras_hypertinypw.kernel_search import BIAS_INPUT, FILTER_INPUT
 from keras_hypertinypw.model_checks import OPTIONAL_TENSOR
 from keras_hypertinypw.op_insertion import (
     CODES_INPUT,
@@ -42,7 +42,6 @@ PARTS = (
     "structure",
 )
 QUANTIZATION_VECTORS = ("min", "max", "scale", "zero_point")
-BIAS_INPUT = 2
 _FILTER_PARTS = {
     "CONV_2D": "other_convolutions",
     "TRANSPOSE_CONV": "other_convolutions",

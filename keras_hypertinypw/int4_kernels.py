@@ -16,10 +16,9 @@ from keras_hypertinypw.flatbuffer import (
     tensor_shape,
     zero_points,
 )
-from keras_hypertinypw.kernel_search import FILTER_INPUT
+from keras_hypertinypw.kernel_search import BIAS_INPUT, FILTER_INPUT
 from keras_hypertinypw.model_checks import OPTIONAL_TENSOR
 
-BIAS_INPUT = 2
 # Ranks of the filters that TFLM unpacks, and their axis of output channels.
 _FILTERS = {
     "CONV_2D": (4, 0),

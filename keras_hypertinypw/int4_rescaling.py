@@ -11,8 +11,9 @@ from keras_hypertinypw.flatbuffer import (
     scales,
     tensor_data,
 )
-from keras_hypertinypw.int4_kernels import BIAS_INPUT, Kernel
+from keras_hypertinypw.int4_kernels import Kernel
 from keras_hypertinypw.int4_values import fit_steps, fits_int4, quantize_int4
+from keras_hypertinypw.kernel_search import BIAS_INPUT
 from keras_hypertinypw.model_checks import OPTIONAL_TENSOR
 
 _INT32 = np.iinfo(np.int32)

@@ -21,6 +21,7 @@ from keras_hypertinypw.model_checks import OPTIONAL_TENSOR
 from keras_hypertinypw.spec import PointwiseSpec
 
 FILTER_INPUT = 1
+BIAS_INPUT = 2
 FILTER_OPERATORS = ("CONV_2D", "FULLY_CONNECTED")
 
 

@@ -21,7 +21,7 @@ from keras_hypertinypw.flatbuffer import (
     scales,
     zero_points,
 )
-from keras_hypertinypw.kernel_search import FILTER_INPUT
+from keras_hypertinypw.kernel_search import BIAS_INPUT, FILTER_INPUT
 
 # The memory planner takes offsets from it, one for each tensor.
 OFFLINE_PLAN = b"OfflineMemoryAllocation"
@@ -29,10 +29,10 @@ OFFLINE_PLAN = b"OfflineMemoryAllocation"
 COMPRESSION = b"COMPRESSION_METADATA"
 
 _BIAS_INPUTS = {
-    "CONV_2D": 2,
-    "DEPTHWISE_CONV_2D": 2,
+    "CONV_2D": BIAS_INPUT,
+    "DEPTHWISE_CONV_2D": BIAS_INPUT,
     "TRANSPOSE_CONV": 3,
-    "FULLY_CONNECTED": 2,
+    "FULLY_CONNECTED": BIAS_INPUT,
 }
 _INPUT_INPUTS = {"TRANSPOSE_CONV": 2}
 _INTEGERS = (schema.TensorType.INT8, schema.TensorType.INT16)
