@@ -9,8 +9,7 @@ from keras_hypertinypw import checks
 from keras_hypertinypw.errors import ConversionError
 from keras_hypertinypw.freezing import freeze
 from keras_hypertinypw.op_insertion import insert_generate_ops
-from keras_hypertinypw.op_options import set_residencies
-from keras_hypertinypw.planner import plan_residency
+from keras_hypertinypw.planner import fit_arena
 from keras_hypertinypw.spec import Residency, Synthesis
 from keras_hypertinypw.verification import verify as verify_model
 
@@ -82,8 +81,7 @@ def convert_keras_model(
     )
     content = insert_generate_ops(frozen.dense_model, frozen.specs)
     if arena_budget is not None:
-        residencies = plan_residency(content, arena_budget)
-        content = set_residencies(content, residencies)
+        content = fit_arena(content, arena_budget)
     if verify:
         result = verify_model(content, dense_model=frozen.dense_model)
         if not result.identical:

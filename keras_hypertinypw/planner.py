@@ -13,6 +13,7 @@ from keras_hypertinypw.cost_model import synthesis_instructions
 from keras_hypertinypw.errors import ConversionError
 from keras_hypertinypw.memory_planner import align, live_bytes
 from keras_hypertinypw.op_insertion import read_specs
+from keras_hypertinypw.op_options import set_residencies
 from keras_hypertinypw.spec import Residency
 
 # 2**12 choices are looked through in about a second.
@@ -60,6 +61,17 @@ class _Problem:
         """Returns the instructions that a choice adds to an inference."""
         pairs = zip(self.costs, choice, strict=True)
         return sum(cost for cost, kept in pairs if kept == "per_invoke")
+
+
+def fit_arena(model_content: bytes, arena_budget: int) -> bytes:
+    """Returns the file with the residencies that `plan_residency` chooses.
+
+    Args:
+        model_content: See `plan_residency`, as for what is raised.
+        arena_budget: Size of the tensor arena, in bytes.
+    """
+    choice = plan_residency(model_content, arena_budget)
+    return set_residencies(model_content, choice)
 
 
 def plan_residency(model_content: bytes, arena_budget: int) -> Choice:

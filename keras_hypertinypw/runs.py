@@ -26,8 +26,7 @@ from keras_hypertinypw.int4 import pack_int4
 from keras_hypertinypw.int4_values import INT4_BITS
 from keras_hypertinypw.kernel_errors import synthesis_errors
 from keras_hypertinypw.models import ecg_network
-from keras_hypertinypw.op_options import set_residencies
-from keras_hypertinypw.planner import plan_residency
+from keras_hypertinypw.planner import fit_arena
 from keras_hypertinypw.progress import stage
 from keras_hypertinypw.quantization import quantize_model
 from keras_hypertinypw.run_config import RunConfig
@@ -149,8 +148,7 @@ def to_tflite(
     if is_packed:
         content = pack_int4(content)
         if arena_budget is not None:
-            residencies = plan_residency(content, arena_budget)
-            content = set_residencies(content, residencies)
+            content = fit_arena(content, arena_budget)
     return content
 
 
