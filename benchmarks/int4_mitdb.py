@@ -10,14 +10,14 @@ Prints a Markdown table.
 from __future__ import annotations
 
 import argparse
-import pathlib
 import sys
+
+from mitdb_table import EXAMPLES, interval
 
 from keras_hypertinypw import pack_int4
 from keras_hypertinypw.datasets import mitdb
 from keras_hypertinypw.scoring import evaluate
 
-EXAMPLE = pathlib.Path(__file__).parent.parent / "examples/mitdb/stored.tflite"
 POINTWISE = [f"pointwise_{index}" for index in range(4)]
 DEPTHWISE = [f"depthwise_{index}" for index in range(4)]
 # None is no packing.
@@ -43,17 +43,12 @@ def main() -> None:
         mitdb.load(split, data_dir=options.data_dir)
         for split in ("validation", "test")
     )
-    before = EXAMPLE.read_bytes()
+    before = (EXAMPLES / "stored.tflite").read_bytes()
     lines = [HEADER, "| --- | --- | --- | --- | --- |"]
     for name, layers in ROWS.items():
         content = before if layers is None else pack_int4(before, layers=layers)
-        metrics = evaluate(content, validation, test).scores.to_dict()[
-            "metrics"
-        ]
-        cells = [
-            "{value:.3f} [{low:.3f}, {high:.3f}]".format(**metrics[metric])
-            for metric in METRICS
-        ]
+        metrics = evaluate(content, validation, test).scores.metrics
+        cells = [interval(metrics[metric]) for metric in METRICS]
         lines.append(f"| {name} | {len(content):,} B | {' | '.join(cells)} |")
     sys.stdout.write("\n".join(lines) + "\n")
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import pathlib
 import sys
-from typing import Any
+from collections.abc import Mapping
 
 EXAMPLES = pathlib.Path(__file__).resolve().parent.parent / "examples/mitdb"
 HEADER = (
@@ -41,12 +41,13 @@ def _line(name: str) -> str:
         f"{sizes['flash_bytes']:,} B",
         f"{pointwise:,} B",
         f"{sizes['arena_bytes']:,} B",
-        *(_interval(result["test"]["metrics"][metric]) for metric in _METRICS),
+        *(interval(result["test"]["metrics"][metric]) for metric in _METRICS),
     ]
     return "| " + " | ".join(cells) + " |"
 
 
-def _interval(value: dict[str, Any]) -> str:
+def interval(value: Mapping[str, float]) -> str:
+    """Returns a score and the ends of its interval as text."""
     return f"{value['value']:.3f} [{value['low']:.3f}, {value['high']:.3f}]"
 
 

@@ -19,34 +19,26 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-from keras_hypertinypw import slim_with_report  # isort: skip  Before tensorflow.
-import numpy as np
+from device_networks import EXAMPLES, SEED, mobilenet, settle  # isort: skip
 import tensorflow as tf
 import tf_keras as keras
 
+from keras_hypertinypw import slim
 from keras_hypertinypw.files import write_atomically
 from keras_hypertinypw.models import ds_cnn, ecg_network
 from keras_hypertinypw.progress import stage
 from keras_hypertinypw.slim_comparison import compare
+from keras_hypertinypw.slim_report import report
 
 FOLDER = pathlib.Path(__file__).resolve().parent
 RESULTS = FOLDER / "results" / "slim.json"
-EXAMPLES = FOLDER.parent / "examples" / "mitdb"
 HEADER = "| File | Before | Slimmed | Smaller by | Slimmed / bound |"
-SEED = 0
 NUM_INPUTS = 200
-_PASSES = 8  # Of noise, for the statistics of batch norms.
 
 
 def quantized(model: keras.Model) -> bytes:
     """Quantizes a model after training, with the stock converter."""
-    rng = np.random.default_rng(SEED)
-    inputs = rng.normal(size=(64, *model.input_shape[1:])).astype(np.float32)
-    for layer in model.layers:
-        if isinstance(layer, keras.layers.BatchNormalization):
-            layer.momentum = 0.5
-    for _ in range(_PASSES):
-        model(inputs, training=True)
+    inputs = settle(model)
     converter = tf.lite.TFLiteConverter.from_keras_model(model)
     converter.optimizations = [tf.lite.Optimize.DEFAULT]
     converter.representative_dataset = lambda: ([x[None]] for x in inputs)
@@ -56,20 +48,10 @@ def quantized(model: keras.Model) -> bytes:
     return converter.convert()
 
 
-def _mobilenet() -> keras.Model:
-    return keras.applications.MobileNet(
-        alpha=0.25,
-        input_shape=(96, 96, 3),
-        weights=None,
-        classes=2,
-        classifier_activation=None,
-    )
-
-
 FILES: dict[str, Callable[[], bytes]] = {
     "DS-CNN, 49x10": lambda: quantized(ds_cnn((49, 10, 1), 12)),
     "ECG network": lambda: quantized(ecg_network((256, 3), 4)),
-    "MobileNet 0.25, 96x96": lambda: quantized(_mobilenet()),
+    "MobileNet 0.25, 96x96": lambda: quantized(mobilenet()),
     "`examples/mitdb`, stored": (EXAMPLES / "stored.tflite").read_bytes,
     "`examples/mitdb`, generated": (EXAMPLES / "generated.tflite").read_bytes,
 }
@@ -77,15 +59,16 @@ FILES: dict[str, Callable[[], bytes]] = {
 
 def measure(content: bytes, *, desktop: bool) -> dict[str, Any]:
     """Slims a file, runs both and returns the figures."""
-    slimmed, report = slim_with_report(content, desktop=desktop)
+    slimmed = slim(content, desktop=desktop, verify=False)
     comparison = compare(
         content, slimmed, desktop=desktop, num_inputs=NUM_INPUTS
     )
-    figures = report.to_dict()
+    sizes = report(content, slimmed, comparison)
+    figures = sizes.to_dict()
     del figures["comparison"]
     return {
         **figures,
-        "ratio_to_bound": len(slimmed) / report.bound_bytes,
+        "ratio_to_bound": len(slimmed) / sizes.bound_bytes,
         # Otherwise `compare` raises.
         "identical": bool(comparison.num_values),
         "values_compared": comparison.num_values,
