@@ -44,8 +44,11 @@ def count(
 
 def multiply_accumulates(spec: PointwiseSpec) -> int:
     """Returns those of the generator for a layer, cut-off weights included."""
-    layers = spec.generator.layers
-    return spec.num_blocks * sum(w.num_in * w.num_out for w in layers)
+    generator = spec.generator
+    amount = sum(w.num_in * w.num_out for w in generator.layers)
+    if generator.skip_weights is not None:
+        amount += generator.skip_weights.size
+    return spec.num_blocks * amount
 
 
 def random_dense(

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import functools
 import json
 import os
 import pathlib
@@ -32,6 +33,8 @@ from keras_hypertinypw import Interpreter  # isort: skip
 import tensorflow as tf
 from tqdm import tqdm
 
+from keras_hypertinypw.datasets.splits import SPLITS
+from keras_hypertinypw.datasets.windows import Windows
 from keras_hypertinypw.slim import slim
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
@@ -77,9 +80,7 @@ def cells(seeds: list[int]) -> Iterator[Cell]:
 def measure(cell: Cell) -> list[dict[str, Any]]:
     """Trains a cell and returns its rows, none if nothing fits its budget."""
     task, contender = TASKS[cell.task], CONTENDERS[cell.contender]
-    data = {
-        split: task.load(split) for split in ("train", "validation", "test")
-    }
+    data = _load(cell.task)
     shape, classes = data["train"].x.shape[1:], data["train"].classes
     if cell.budget_kb is None:
         width: int | None = GIVEN_WIDTH
@@ -93,7 +94,7 @@ def measure(cell: Cell) -> list[dict[str, Any]]:
         )
         width = sizes.widest(cell.budget_kb * frontier_sizes.KIB)
     if width is None:
-        return [{**_key(cell), "fits": False}]
+        return [{**dataclasses.asdict(cell), "fits": False}]
     folder = WORK / f"{cell.task}-{cell.contender}-{width}-{cell.seed}"
     scores = frontier_training.run(
         cell.task, task, contender, width, cell.seed, data, folder
@@ -123,13 +124,14 @@ def measure(cell: Cell) -> list[dict[str, Any]]:
         f" --seeds={cell.seed}",
     }
     return [
-        {**_key(cell), "task": name, **score, **row}
+        {**dataclasses.asdict(cell), "task": name, **score, **row}
         for name, score in scores.items()
     ]
 
 
-def _key(cell: Cell) -> dict[str, Any]:
-    return dataclasses.asdict(cell)
+@functools.lru_cache(maxsize=1)  # Cells come task by task.
+def _load(task: str) -> dict[str, Windows]:
+    return {split: TASKS[task].load(split) for split in SPLITS}
 
 
 def _commit() -> str:

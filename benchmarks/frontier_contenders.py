@@ -5,16 +5,12 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable
 
-from keras_hypertinypw import (  # isort: skip
-    WeightGenerator,
-    convert_keras_model,
-    pack_int4,
-)
+from keras_hypertinypw import WeightGenerator  # isort: skip
 import tf_keras as keras
 from frontier_layers import TiedKernel, split_low_rank
 
-from keras_hypertinypw.freezing import to_dense_tflite
 from keras_hypertinypw.generator import BaseGenerator
+from keras_hypertinypw.runs import to_tflite
 
 
 @dataclasses.dataclass(frozen=True)
@@ -62,11 +58,12 @@ class Contender:
 
     def convert(self, model: keras.Model) -> bytes:
         """Returns the file of a quantized model, before slimming."""
-        if self.needs_op:
-            content = convert_keras_model(model, verify=False)
-        else:
-            content = to_dense_tflite(model)
-        return pack_int4(content) if self.kernel_bits == 4 else content
+        return to_tflite(
+            model,
+            stored=not self.needs_op,
+            kernel_bits=self.kernel_bits,
+            verify=False,  # `frontier_training` compares trained ones.
+        )
 
 
 def _generated(
@@ -96,6 +93,6 @@ CONTENDERS = {
     "gen_1": _generated(1, 16, 16, 16),
     "gen_0.5": _generated(1, 16, 32, 32),
     "gen_2": _generated(2, 16, 16, 16),
-    "tied": Contender("tied", lambda width: TiedKernel(width)),
+    "tied": Contender("tied", TiedKernel),
     "low_rank": Contender("low_rank", rewrite=split_low_rank),
 }

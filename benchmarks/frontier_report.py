@@ -19,6 +19,7 @@ import matplotlib
 
 matplotlib.use("Agg")
 from matplotlib import pyplot as plt
+from mitdb_table import interval
 
 FOLDER = pathlib.Path(__file__).resolve().parent / "results"
 RESULTS = FOLDER / "frontier.jsonl"
@@ -121,7 +122,8 @@ def _cell(row: Row | None) -> str:
 
 
 def _score(row: Row) -> str:
-    return f"{row['macro_f1']:.3f} [{row['ci_low']:.3f}, {row['ci_high']:.3f}]"
+    names = {"value": "macro_f1", "low": "ci_low", "high": "ci_high"}
+    return interval({key: row[name] for key, name in names.items()})
 
 
 def draw(rows: list[Row]) -> None:

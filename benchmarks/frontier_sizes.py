@@ -14,6 +14,7 @@ from keras_hypertinypw import quantize_model  # isort: skip
 import numpy as np
 import op_size
 import tf_keras as keras
+from board_synthesis import multiply_accumulates as generator_macs
 
 from keras_hypertinypw.files import write_atomically
 from keras_hypertinypw.flatbuffer import (
@@ -120,22 +121,14 @@ def multiply_accumulates(dense: bytes) -> int:
     for operator in graph.operators:
         name = operator_name(model, operator)
         if name in _MULTIPLY_ACCUMULATE:
-            kernel = tensor_shape(graph.tensors[operator.inputs[1]])
-            output = tensor_shape(graph.tensors[operator.outputs[0]])
+            _, *kernel = tensor_shape(graph.tensors[operator.inputs[1]])
             if name == "DEPTHWISE_CONV_2D":
-                kernel = (1, *kernel[1:3])
-            positions = math.prod(output[:-1])
-            channels = output[-1]
-            if name != "DEPTHWISE_CONV_2D":
-                kernel = kernel[1:]
-            total += positions * channels * math.prod(kernel)
+                kernel = kernel[:2]  # The last axis numbers the outputs.
+            output = tensor_shape(graph.tensors[operator.outputs[0]])
+            total += math.prod(output) * math.prod(kernel)
     return total
 
 
 def synthesis_macs(content: bytes) -> int:
     """Counts the multiply-accumulates of making every kernel once."""
-    return sum(
-        spec.num_blocks
-        * sum(layer.num_in * layer.num_out for layer in spec.generator.layers)
-        for spec in read_specs(content)
-    )
+    return sum(map(generator_macs, read_specs(content)))

@@ -123,11 +123,12 @@ def to_tflite(
     residency: Residency = "cached",
     synthesis: Synthesis = "lazy",
     arena_budget: int | None = None,
+    verify: bool = True,
 ) -> bytes:
     """Converts a trained quantized model, generated or stored.
 
     With `kernel_bits` 4 the stored kernels are packed, and the budget is one
-    for packed kernels.
+    for packed kernels. `verify` is that of `convert_keras_model`.
     """
     if stored and arena_budget is not None:
         raise ConversionError(
@@ -144,6 +145,7 @@ def to_tflite(
             residency=residency,
             synthesis=synthesis,
             arena_budget=None if is_packed else arena_budget,
+            verify=verify,
         )
     if is_packed:
         content = pack_int4(content)
