@@ -1,10 +1,10 @@
 """The committed files give the committed numbers."""
 
 import json
-import os
 import pathlib
 
 import pytest
+import real_data
 
 from keras_hypertinypw import Interpreter, footprint, verify
 
@@ -24,14 +24,7 @@ def plain(value):
 
 @pytest.fixture(scope="module")
 def data_dir():
-    parent = os.environ.get("HYPERTINYPW_DATA", ROOT.parent / "shared/data")
-    folder = pathlib.Path(parent) / "mitdb"
-    if not folder.is_dir():
-        pytest.skip(
-            f"No MIT-BIH database in {folder}: set HYPERTINYPW_DATA to the "
-            "folder that holds mitdb/."
-        )
-    return folder
+    return real_data.require("mitdb")
 
 
 @pytest.mark.parametrize("name", NAMES)

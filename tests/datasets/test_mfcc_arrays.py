@@ -1,9 +1,8 @@
 import dataclasses
-import os
-import pathlib
 
 import numpy as np
 import pytest
+import real_data
 
 from keras_hypertinypw.datasets import mfcc_arrays
 from keras_hypertinypw.datasets.splits import SPLITS
@@ -74,14 +73,6 @@ def test_an_unknown_split_is_refused(tmp_path):
         ARABIC.load("dev", data_dir=tmp_path)
 
 
-def real_folder(dataset):
-    parent = os.environ.get("HYPERTINYPW_DATA")
-    folder = parent and pathlib.Path(parent) / dataset.name
-    if not folder or not folder.is_dir():
-        pytest.skip(f"No real data: HYPERTINYPW_DATA={parent!r}.")
-    return folder
-
-
 @pytest.mark.parametrize(
     ("dataset", "sizes", "shape", "words"),
     [
@@ -90,7 +81,7 @@ def real_folder(dataset):
     ],
 )
 def test_the_real_files_keep_speakers_apart(dataset, sizes, shape, words):
-    folder = real_folder(dataset)
+    folder = real_data.require(dataset.name)
     parts = [dataset.load(split, data_dir=folder) for split in SPLITS]
     assert tuple(map(len, parts)) == sizes
     speakers = [set(part.groups.tolist()) for part in parts]

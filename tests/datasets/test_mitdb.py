@@ -1,18 +1,9 @@
-import os
-import pathlib
-
 import numpy as np
 import pytest
+import real_data
 import wfdb
 
 from keras_hypertinypw.datasets import features, mitdb, splits, windows
-
-SHARED = pathlib.Path(__file__).parents[3] / "shared" / "data"
-REAL_DATA = pathlib.Path(os.environ.get("HYPERTINYPW_DATA") or SHARED) / "mitdb"
-needs_real_data = pytest.mark.skipif(
-    not REAL_DATA.is_dir(),
-    reason=f"MIT-BIH not found in {REAL_DATA}; set HYPERTINYPW_DATA",
-)
 
 BEATS = np.arange(8) * 300 + 400
 SYMBOLS = ["N", "A", "V", "F", "Q", "L", "E", "j"]
@@ -155,10 +146,10 @@ def test_every_wfdb_symbol_is_in_exactly_one_table():
 
 @pytest.fixture(scope="module", params=list(splits.SPLITS))
 def real(request):
-    return request.param, mitdb.load(request.param, data_dir=REAL_DATA)
+    folder = real_data.require("mitdb")
+    return request.param, mitdb.load(request.param, data_dir=folder)
 
 
-@needs_real_data
 def test_real_beats_are_counted_as_published(real):
     # The test split is that of de Chazal et al. 2004, to the beat.
     split, loaded = real
@@ -170,7 +161,6 @@ def test_real_beats_are_counted_as_published(real):
     assert loaded.class_counts() == expected[split]
 
 
-@needs_real_data
 def test_real_windows_fill_the_int8_range_without_much_clipping(real):
     _, loaded = real
     clipped = np.abs(loaded.x) >= features.CLIP
@@ -178,7 +168,6 @@ def test_real_windows_fill_the_int8_range_without_much_clipping(real):
     assert (loaded.x.std(axis=(0, 1)) > 0.2).all()
 
 
-@needs_real_data
 def test_real_premature_beats_come_early(real):
     _, loaded = real
     previous = loaded.x[:, 0, 1]
@@ -188,7 +177,6 @@ def test_real_premature_beats_come_early(real):
     assert medians[2] < -0.4
 
 
-@needs_real_data
 def test_real_patients_are_the_groups_of_the_protocol(real):
     split, loaded = real
     assert isinstance(loaded, windows.Windows)
