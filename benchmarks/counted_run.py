@@ -22,7 +22,11 @@ ARENA_SIZE = 1 << 20  # More than enough; only what is used is reported.
 
 def run(worker: Any, model_content: bytes, inputs: np.ndarray) -> dict:
     """Returns the arena's bytes and the syntheses of all ops together."""
-    request = {"dtype": str(inputs.dtype), "shape": inputs.shape}
+    request = {
+        "inputs": [(inputs.dtype.str, inputs.shape)],
+        "num_samples": len(inputs),
+        "num_outputs": 1,
+    }
     answers = [
         worker.load({"arena_size": ARENA_SIZE}, model_content)[0],
         worker.predict(request, inputs.tobytes())[0],
