@@ -153,6 +153,7 @@ def footprint(options: argparse.Namespace) -> Outcome:
     from keras_hypertinypw.device import device_footprint
     from keras_hypertinypw.errors import ConversionError
     from keras_hypertinypw.interpreter import Interpreter
+    from keras_hypertinypw.savings import measure_savings
 
     content = _read(options.model)
     sizes = count(content)  # Bad files fail here, before TFLM starts.
@@ -165,6 +166,12 @@ def footprint(options: argparse.Namespace) -> Outcome:
         prediction = str(device)
     except ConversionError as error:
         device, prediction = None, f"arena, predicted: none. {error}"
+    try:
+        with stage("Building smaller forms"):
+            savings = measure_savings(content)
+        smaller = str(savings)
+    except ConversionError as error:
+        savings, smaller = None, f"smaller forms: none. {error}"
     if options.report:
         # Loads matplotlib, which nothing else here needs.
         from keras_hypertinypw import html_footprint
@@ -175,10 +182,15 @@ def footprint(options: argparse.Namespace) -> Outcome:
             sizes,
             content,
             device,
+            savings,
             command=options.command_line,
         )
-    record = {**sizes.to_dict(), "device": device and device.to_dict()}
-    return EXIT_OK, f"{sizes}\n{prediction}", record
+    record = {
+        **sizes.to_dict(),
+        "device": device and device.to_dict(),
+        "savings": savings and savings.to_dict(),
+    }
+    return EXIT_OK, f"{sizes}\n{smaller}\n{prediction}", record
 
 
 def verify(options: argparse.Namespace) -> Outcome:

@@ -12,6 +12,7 @@ from keras_hypertinypw.environment import versions
 from keras_hypertinypw.files import write_atomically
 from keras_hypertinypw.footprint import Footprint
 from keras_hypertinypw.op_insertion import read_specs
+from keras_hypertinypw.savings import Savings
 from keras_hypertinypw.spec import PointwiseSpec
 
 _NUM_TENSORS = 10
@@ -27,6 +28,7 @@ def write_page(
     sizes: Footprint,
     content: bytes,
     device: DeviceFootprint | None,
+    savings: Savings | None,
     *,
     command: str,
 ) -> None:
@@ -38,6 +40,7 @@ def write_page(
         sizes: Its footprint.
         content: Its bytes.
         device: What is predicted for a microcontroller, if anything.
+        savings: What smaller forms of the file take, if that is known.
         command: The command line, for the record.
     """
     values, specs = sizes.to_dict(), read_specs(content)
@@ -47,6 +50,7 @@ def write_page(
     sections = [
         html_page.tiles(*size_tiles(values), kernels),
         bytes_section(values),
+        _savings_section(savings),
         _kernels_section(values, specs),
         _device_section(device),
         _origin_section(command),
@@ -104,6 +108,34 @@ def bytes_section(sizes: Mapping[str, Any]) -> str:
             note="With their scales and zero points. Names end where the "
             "converter joined another name to them.",
         ),
+    )
+
+
+def _savings_section(savings: Savings | None) -> str:
+    if savings is None:
+        return html_page.section(
+            "What would save bytes",
+            "Not measured: the file cannot be slimmed.",
+        )
+    sizes = {name: size for name, size, _ in savings.rows() if size is not None}
+    rows = [
+        (name, "none" if size is None else f"{size:,} B", note)
+        for name, size, note in savings.rows()
+    ]
+    bars = {"as it is": savings.file_bytes, **sizes}
+    return html_page.section(
+        "What would save bytes",
+        "Each form of the file was built and its bytes were counted. Slimmed, "
+        "it computes the same values; the other two change the network.",
+        html_page.figure(
+            "savings",
+            "Bytes of each form",
+            "The code of GeneratePW comes on top of the generated form, once "
+            "for a firmware.",
+            lambda axes: plots.draw_bars(axes, bars, "{:,} B"),
+            height=0.5 + 0.26 * len(bars),
+        ),
+        html_page.table("Forms", ("Form", "File", "How"), rows),
     )
 
 

@@ -275,6 +275,20 @@ def test_footprint_writes_a_report_where_asked(tmp_path, capsys):
     assert page.count("64 × 1 × 1 × 64, kept in the arena") == 3
 
 
+def test_footprint_says_what_would_save_bytes(tmp_path, capsys):
+    path = tmp_path / "report.html"
+    arguments = ("footprint", str(STORED), "--report", str(path))
+    _, record = run_json(capsys, *arguments)
+    savings = record["savings"]
+    assert cli.main(["footprint", str(STORED)]) == 0
+    printed = capsys.readouterr().out
+    for form in ("slimmed", "int4", "generated"):
+        size = savings[f"{form}_bytes"]
+        assert size < record["flash_bytes"]
+        assert f"{size:,}" in printed
+        assert f"{size:,} B" in path.read_text(encoding="utf-8")
+
+
 def test_footprint_predicts_what_it_measures(capsys):
     _, record = run_json(capsys, "footprint", str(EXAMPLE))
     device = record["device"]
