@@ -28,6 +28,7 @@ from keras_hypertinypw.slim import slim
 KIB = 1024
 _PROBES = (16, 64, 160)  # Widths that a first guess is drawn through.
 _SAMPLES = 32
+_MARGIN = 128  # Bytes that training may add: fewer vectors are equal then.
 _MULTIPLY_ACCUMULATE = ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED")
 
 
@@ -76,7 +77,7 @@ class Sizes:
         Args:
             budget: In bytes.
         """
-        left = budget - code_bytes(self._contender)
+        left = budget - _MARGIN - code_bytes(self._contender)
         a, b, c = np.polyfit(_PROBES, [self._size(w) for w in _PROBES], 2)
         inside = max(b * b - 4 * a * (c - left), 0.0)
         least = self._contender.least_width
@@ -90,7 +91,6 @@ class Sizes:
         return width
 
     def _size(self, width: int) -> int:
-        # Random values are hardly ever equal: no trained file is larger.
         if str(width) not in self._known:
             self._known[str(width)] = len(self._file(width))
             write_atomically(self._path, json.dumps(self._known).encode())

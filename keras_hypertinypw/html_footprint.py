@@ -119,7 +119,7 @@ def _savings_section(savings: Savings | None) -> str:
         )
     sizes = {name: size for name, size, _ in savings.rows() if size is not None}
     rows = [
-        (name, "none" if size is None else f"{size:,} B", note)
+        (f"{name}\n{note}", "none" if size is None else f"{size:,} B")
         for name, size, note in savings.rows()
     ]
     bars = {"as it is": savings.file_bytes, **sizes}
@@ -135,7 +135,7 @@ def _savings_section(savings: Savings | None) -> str:
             lambda axes: plots.draw_bars(axes, bars, "{:,} B"),
             height=0.5 + 0.26 * len(bars),
         ),
-        html_page.table("Forms", ("Form", "File", "How"), rows),
+        html_page.table("Forms", ("Form", "File"), rows),
     )
 
 
