@@ -28,7 +28,7 @@ from keras_hypertinypw.slim import slim
 KIB = 1024
 _PROBES = (16, 64, 160)  # Widths that a first guess is drawn through.
 _SAMPLES = 32
-_MARGIN = 128  # Bytes that training may add: fewer vectors are equal then.
+_MARGIN = 64  # Bytes that training may add: fewer vectors are equal then.
 _MULTIPLY_ACCUMULATE = ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED")
 
 
@@ -104,6 +104,8 @@ class Sizes:
                 layer.set_weights(
                     [rng.uniform(0.5, 1, w.shape) for w in layer.get_weights()]
                 )
+            elif isinstance(layer, keras.layers.Dense):
+                layer.bias.assign(rng.normal(size=layer.bias.shape))
         x = rng.normal(size=(_SAMPLES, *model.input_shape[1:]))
         quantized = quantize_model(
             model,

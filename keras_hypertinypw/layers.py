@@ -36,7 +36,8 @@ class HyperPointwise(keras.layers.Layer):
         activation: As in Keras. Quantization takes None, "relu", "relu6".
         use_bias: Whether a bias is added.
         code_initializer: Initializer of the codes; by default of unit
-            variance, which the generator's initial values rely on.
+            variance, which the generator's initial values rely on. Codes of
+            one bit are signs, and start near 0: there they still change.
         bias_initializer: Initializer of the bias.
         code_regularizer: Regularizer of the codes.
         bias_regularizer: Regularizer of the bias.
@@ -78,8 +79,10 @@ class HyperPointwise(keras.layers.Layer):
         self.activation = keras.activations.get(activation)
         self.use_bias = use_bias
         # Unit variance, and nothing beyond two: inside every code range.
+        stddev = 0.1 if generator.code_bits == 1 else 1.0
         self.code_initializer = keras.initializers.get(
-            code_initializer or keras.initializers.TruncatedNormal(stddev=1.0)
+            code_initializer
+            or keras.initializers.TruncatedNormal(stddev=stddev)
         )
         self.bias_initializer = keras.initializers.get(bias_initializer)
         self.code_regularizer = keras.regularizers.get(code_regularizer)
