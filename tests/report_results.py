@@ -103,7 +103,7 @@ CLASS_RESULTS = {
         "arabic_40", tuple(f"word{i:02d}" for i in range(40)), num_groups=6
     ),
     "labels": lambda: make_class_result(
-        "arabic_40",
+        "ptbxl",
         ("NORM", "MI", "STTC", "CD", "HYP"),
         num_groups=2000,
         labels=True,

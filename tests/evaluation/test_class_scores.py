@@ -105,6 +105,12 @@ def test_logits_of_another_task_are_refused():
         )
 
 
+@pytest.mark.parametrize("y_true", [np.zeros(5, int), np.eye(5, 4, dtype=int)])
+def test_logits_of_another_task_are_not_tuned(y_true):
+    with pytest.raises(ValueError, match=r"shape=\(5, 3\).*another data set"):
+        class_scores.tune_thresholds(y_true, np.zeros((5, 3)), NAMES)
+
+
 def test_text_says_what_was_counted():
     text = str(score(*draw(2), window="minute", group="subject"))
     for part in ("macro f1", "F1 of no", "t* of no", "2,000 minutes of 8 sub"):
