@@ -11,7 +11,6 @@ from frontier_contenders import Contender
 from frontier_tasks import Task
 
 from keras_hypertinypw import width_search  # isort: skip
-import op_size
 from board_synthesis import multiply_accumulates as generator_macs
 
 from keras_hypertinypw.files import write_atomically
@@ -21,20 +20,15 @@ from keras_hypertinypw.flatbuffer import (
     tensor_shape,
 )
 from keras_hypertinypw.op_insertion import read_specs
+from keras_hypertinypw.op_size import op_code_bytes
 
 KIB = 1024
 _MULTIPLY_ACCUMULATE = ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED")
 
 
-@functools.cache
-def op_code_bytes() -> int:
-    """Flash of GeneratePW on a Cortex-M4, without its faster path."""
-    return op_size.measure("-DHYPERTINYPW_LANES=0")["sum"]
-
-
 def code_bytes(contender: Contender) -> int:
     """Flash of the op that a contender's file needs, 0 for stock ops."""
-    return op_code_bytes() if contender.needs_op else 0
+    return op_code_bytes(fastest=False) if contender.needs_op else 0
 
 
 class Sizes:
