@@ -80,7 +80,7 @@ def cells(seeds: list[int]) -> Iterator[Cell]:
 def measure(cell: Cell) -> list[dict[str, Any]]:
     """Trains a cell and returns its rows, none if nothing fits its budget."""
     task, contender = TASKS[cell.task], CONTENDERS[cell.contender]
-    data = _load(cell.task)
+    data = load(cell.task)
     shape, classes = data["train"].x.shape[1:], data["train"].classes
     if cell.budget_kb is None:
         width: int | None = GIVEN_WIDTH
@@ -95,11 +95,11 @@ def measure(cell: Cell) -> list[dict[str, Any]]:
         width = sizes.widest(cell.budget_kb * frontier_sizes.KIB)
     if width is None:
         return [{**dataclasses.asdict(cell), "fits": False}]
-    folder = WORK / f"{cell.task}-{cell.contender}-{width}-{cell.seed}"
+    place = folder(cell.task, cell.contender, width, cell.seed)
     scores = frontier_training.run(
-        cell.task, task, contender, width, cell.seed, data, folder
+        cell.task, task, contender, width, cell.seed, data, place
     )
-    content = slim((folder / "model.tflite").read_bytes())
+    content = slim((place / "model.tflite").read_bytes())
     code_bytes = frontier_sizes.code_bytes(contender)
     total = len(content) + code_bytes
     if cell.budget_kb and total > cell.budget_kb * frontier_sizes.KIB:
@@ -129,8 +129,14 @@ def measure(cell: Cell) -> list[dict[str, Any]]:
     ]
 
 
+def folder(task: str, contender: str, width: int, seed: int) -> pathlib.Path:
+    """Returns where a training keeps what it makes."""
+    return WORK / f"{task}-{contender}-{width}-{seed}"
+
+
 @functools.lru_cache(maxsize=1)  # Cells come task by task.
-def _load(task: str) -> dict[str, Windows]:
+def load(task: str) -> dict[str, Windows]:
+    """Returns the windows of a task by split."""
     return {split: TASKS[task].load(split) for split in SPLITS}
 
 

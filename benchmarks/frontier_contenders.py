@@ -5,12 +5,15 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable
 
-from keras_hypertinypw import WeightGenerator  # isort: skip
+from keras_hypertinypw import HyperPointwise, WeightGenerator  # isort: skip
+import numpy as np
 import tf_keras as keras
 from frontier_layers import TiedKernel, split_low_rank
 
 from keras_hypertinypw.generator import BaseGenerator
 from keras_hypertinypw.runs import to_tflite
+
+_GENERATOR_SEED = 0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -25,6 +28,8 @@ class Contender:
         kernel_bits: Of stored kernels, 8 or 4.
         least_width: Least channels; a kernel has to hold a block.
         rewrite: Changes the float network.
+        fixed: Whether the generator is random and stays so, the same in every
+            network, so that several can share it without training together.
     """
 
     family: str
@@ -33,6 +38,7 @@ class Contender:
     kernel_bits: int = 8
     least_width: int = 2
     rewrite: Callable[[keras.Model], keras.Model] | None = None
+    fixed: bool = False
 
     @property
     def needs_op(self) -> bool:
@@ -54,6 +60,8 @@ class Contender:
             generator=self.generator and self.generator(width),
             keep_first=self.keep_first,
         )
+        if self.fixed:
+            _fix_generator(model)
         return self.rewrite(model) if self.rewrite else model
 
     def convert(self, model: keras.Model) -> bytes:
@@ -66,8 +74,30 @@ class Contender:
         )
 
 
+def _fix_generator(model: keras.Model) -> None:
+    """Gives a generator of one hidden layer seeded values, and freezes it."""
+    generator = next(
+        layer.generator
+        for layer in model.layers
+        if isinstance(layer, HyperPointwise)
+    )
+    rng = np.random.default_rng(_GENERATOR_SEED)
+    for weight in generator.weights:
+        if weight.shape.rank == 2:  # Biases start at 0.
+            # As `WeightGenerator` does: hidden layer, last layer and skip.
+            gain = 2.0 if "kernel_0" in weight.name else 0.5
+            stddev = np.sqrt(gain / weight.shape[0])
+            weight.assign(rng.normal(0, stddev, weight.shape))
+    generator.trainable = False
+
+
 def _generated(
-    code_bits: int, code_dim: int, block_size: int, hidden_units: int
+    code_bits: int,
+    code_dim: int,
+    block_size: int,
+    hidden_units: int,
+    *,
+    fixed: bool = False,
 ) -> Contender:
     """Generates every pointwise kernel, and stores the rest in four bits."""
     return Contender(
@@ -83,6 +113,7 @@ def _generated(
         keep_first=False,
         kernel_bits=4,
         least_width=8,
+        fixed=fixed,
     )
 
 
@@ -93,6 +124,7 @@ CONTENDERS = {
     "gen_1": _generated(1, 16, 16, 16),
     "gen_0.5": _generated(1, 16, 32, 32),
     "gen_2": _generated(2, 16, 16, 16),
+    "gen_1_fixed": _generated(1, 16, 16, 16, fixed=True),
     "tied": Contender("tied", TiedKernel),
     "low_rank": Contender("low_rank", rewrite=split_low_rank),
 }

@@ -10,10 +10,7 @@ import pathlib
 from frontier_contenders import Contender
 from frontier_tasks import Task
 
-from keras_hypertinypw import quantize_model  # isort: skip
-import numpy as np
-import op_size
-import tf_keras as keras
+from keras_hypertinypw import width_search  # isort: skip
 from board_synthesis import multiply_accumulates as generator_macs
 
 from keras_hypertinypw.files import write_atomically
@@ -23,24 +20,15 @@ from keras_hypertinypw.flatbuffer import (
     tensor_shape,
 )
 from keras_hypertinypw.op_insertion import read_specs
-from keras_hypertinypw.slim import slim
+from keras_hypertinypw.op_size import op_code_bytes
 
 KIB = 1024
-_PROBES = (16, 64, 160)  # Widths that a first guess is drawn through.
-_SAMPLES = 32
-_MARGIN = 64  # Bytes that training may add: fewer vectors are equal then.
 _MULTIPLY_ACCUMULATE = ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED")
-
-
-@functools.cache
-def op_code_bytes() -> int:
-    """Flash of GeneratePW on a Cortex-M4, without its faster path."""
-    return op_size.measure("-DHYPERTINYPW_LANES=0")["sum"]
 
 
 def code_bytes(contender: Contender) -> int:
     """Flash of the op that a contender's file needs, 0 for stock ops."""
-    return op_code_bytes() if contender.needs_op else 0
+    return op_code_bytes(fastest=False) if contender.needs_op else 0
 
 
 class Sizes:
@@ -77,42 +65,22 @@ class Sizes:
         Args:
             budget: In bytes.
         """
-        left = budget - _MARGIN - code_bytes(self._contender)
-        a, b, c = np.polyfit(_PROBES, [self._size(w) for w in _PROBES], 2)
-        inside = max(b * b - 4 * a * (c - left), 0.0)
-        least = self._contender.least_width
-        width = max(int((math.sqrt(inside) - b) / (2 * a)), least)
-        while width >= least and self._size(width) > left:
-            width -= 1
-        if width < least:
-            return None
-        while self._size(width + 1) <= left:
-            width += 1
-        return width
+        return width_search.widest(
+            self._size,
+            budget - code_bytes(self._contender),
+            least=self._contender.least_width,
+        )
 
     def _size(self, width: int) -> int:
         if str(width) not in self._known:
-            self._known[str(width)] = len(self._file(width))
+            content = width_search.untrained_file(
+                self._build(width),
+                self._contender.convert,
+                kernel_bits=self._contender.kernel_bits,
+            )
+            self._known[str(width)] = len(content)
             write_atomically(self._path, json.dumps(self._known).encode())
         return self._known[str(width)]
-
-    def _file(self, width: int) -> bytes:
-        model = self._build(width)
-        rng = np.random.default_rng(0)
-        for layer in model.layers:
-            if isinstance(layer, keras.layers.BatchNormalization):
-                layer.set_weights(
-                    [rng.uniform(0.5, 1, w.shape) for w in layer.get_weights()]
-                )
-            elif isinstance(layer, keras.layers.Dense):
-                layer.bias.assign(rng.normal(size=layer.bias.shape))
-        x = rng.normal(size=(_SAMPLES, *model.input_shape[1:]))
-        quantized = quantize_model(
-            model,
-            kernel_bits=self._contender.kernel_bits,
-            calibration_data=x.astype(np.float32),
-        )
-        return slim(self._contender.convert(quantized))
 
 
 def multiply_accumulates(dense: bytes) -> int:

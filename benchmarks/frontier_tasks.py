@@ -83,14 +83,31 @@ TASKS = {
 }
 
 
-def scores(
+@dataclasses.dataclass(frozen=True, eq=False)
+class Decided:
+    """True and predicted classes of a task, by split.
+
+    Attributes:
+        num_classes: How many there are.
+        validation: Both, for the windows that choose.
+        test: Both, for the windows that are scored.
+        threshold: t* where a probability decided, else None.
+    """
+
+    num_classes: int
+    validation: tuple[np.ndarray, np.ndarray]
+    test: tuple[np.ndarray, np.ndarray]
+    threshold: float | None = None
+
+
+def decide(
     task: str,
     validation: Windows,
     validation_logits: np.ndarray,
     test: Windows,
     test_logits: np.ndarray,
-) -> dict[str, dict[str, Any]]:
-    """Returns what a row says of test and validation, by the row's task.
+) -> dict[str, Decided]:
+    """Returns what logits decide, by the task of a row.
 
     Args:
         task: A key of `TASKS`.
@@ -100,27 +117,49 @@ def scores(
         test_logits: Their logits, likewise.
     """
     by_task = {
-        task: _score(
+        task: Decided(
             len(test.classes),
             (validation.y, validation_logits.argmax(axis=1)),
             (test.y, test_logits.argmax(axis=1)),
-            test.groups,
         )
     }
     if task == "mitdb":
         threshold = beats.tune_v_threshold(validation.y, validation_logits)
-        by_task["mitdb_v"] = {
-            **_score(
-                2,
-                _v_versus_rest(validation.y, validation_logits, threshold),
-                v_test := _v_versus_rest(test.y, test_logits, threshold),
-                test.groups,
-            ),
-            "threshold": threshold,
-            "sensitivity": metrics.sensitivity(*v_test),
-            "specificity": metrics.specificity(*v_test),
-        }
+        by_task["mitdb_v"] = Decided(
+            2,
+            _v_versus_rest(validation.y, validation_logits, threshold),
+            _v_versus_rest(test.y, test_logits, threshold),
+            threshold,
+        )
     return by_task
+
+
+def scores(decided: Decided, groups: np.ndarray) -> dict[str, Any]:
+    """Returns what a row says of test and validation.
+
+    Args:
+        decided: What a network decides.
+        groups: Of the test windows.
+    """
+    metric = metrics.macro_f1.over(decided.num_classes)
+    test = decided.test
+    interval = bootstrap_ci(
+        metric, *test, groups=groups, rng=np.random.default_rng(BOOTSTRAP_SEED)
+    )
+    found = {
+        "macro_f1": metric(*test),
+        "accuracy": metrics.accuracy.over(decided.num_classes)(*test),
+        "ci_low": interval.low,
+        "ci_high": interval.high,
+        "val_macro_f1": metric(*decided.validation),
+    }
+    if decided.threshold is not None:
+        found |= {
+            "threshold": decided.threshold,
+            "sensitivity": metrics.sensitivity(*test),
+            "specificity": metrics.specificity(*test),
+        }
+    return found
 
 
 def _v_versus_rest(
@@ -128,22 +167,3 @@ def _v_versus_rest(
 ) -> tuple[np.ndarray, np.ndarray]:
     decided = beats.v_probability(logits) >= threshold
     return (y == beats.V_CLASS).astype(int), decided.astype(int)
-
-
-def _score(
-    num_classes: int,
-    validation: tuple[np.ndarray, np.ndarray],
-    test: tuple[np.ndarray, np.ndarray],
-    groups: np.ndarray,
-) -> dict[str, Any]:
-    metric = metrics.macro_f1.over(num_classes)
-    interval = bootstrap_ci(
-        metric, *test, groups=groups, rng=np.random.default_rng(BOOTSTRAP_SEED)
-    )
-    return {
-        "macro_f1": metric(*test),
-        "accuracy": metrics.accuracy.over(num_classes)(*test),
-        "ci_low": interval.low,
-        "ci_high": interval.high,
-        "val_macro_f1": metric(*validation),
-    }

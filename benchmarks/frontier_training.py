@@ -48,7 +48,7 @@ def run(
             `scores.json`, which is written last.
 
     Returns:
-        Scores by task, see `frontier_tasks.scores`.
+        Scores by the task of a row, see `frontier_tasks.scores`.
     """
     path = folder / "scores.json"
     if path.exists():
@@ -74,9 +74,13 @@ def run(
         "validation": predict(dense, validation.x),
         "test": predict(dense, test.x),
     }
-    result = frontier_tasks.scores(
+    decided = frontier_tasks.decide(
         name, validation, logits["validation"], test, logits["test"]
     )
+    result = {
+        row_task: frontier_tasks.scores(found, test.groups)
+        for row_task, found in decided.items()
+    }
     write_atomically(folder / "dense.tflite", dense)
     write_atomically(folder / "model.tflite", content)
     np.savez_compressed(folder / "logits.npz", **logits)

@@ -131,7 +131,7 @@ def _savings_section(savings: Savings | None) -> str:
             "savings",
             "Bytes of each form",
             "The code of GeneratePW comes on top of the generated form, once "
-            "for a firmware.",
+            "for a firmware with any number of models.",
             lambda axes: plots.draw_bars(axes, bars, "{:,} B"),
             height=0.5 + 0.26 * len(bars),
         ),

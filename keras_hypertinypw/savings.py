@@ -20,6 +20,7 @@ from keras_hypertinypw.op_insertion import (
     generate_operators,
     insert_generate_ops,
 )
+from keras_hypertinypw.op_size import op_code_bytes
 from keras_hypertinypw.slim import slim
 from keras_hypertinypw.spec import DenseSpec, GeneratorSpec, PointwiseSpec
 
@@ -39,7 +40,7 @@ class Savings:
         generated_bytes: With every pointwise kernel but the first generated
             by a `WeightGenerator` of default size, which has to be trained;
             None where there is none, or GeneratePW is there already. The
-            op's code comes on top, once for a firmware.
+            op's code comes on top, once for a firmware: `op_code_bytes`.
         num_kernels: How many kernels that would generate.
     """
 
@@ -63,7 +64,8 @@ class Savings:
             (
                 "generated, slimmed",
                 self.generated_bytes,
-                f"{self.num_kernels} kernels at 1 bit a weight, to be trained"
+                f"{self.num_kernels} kernels at 1 bit a weight, to be trained; "
+                f"{op_code_bytes():,} B of code on top"
                 if self.num_kernels
                 else "there already, or no pointwise kernel behind the first",
             ),

@@ -51,6 +51,7 @@ KERAS_WORLD = {
     "swap",
     "training",
     "unfolding",
+    "width_search",
 }
 # Import the above, but only in functions that need it.
 LAZY = {"__init__", "cli", "commands"}

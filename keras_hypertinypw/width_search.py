@@ -1,0 +1,71 @@
+"""The widest network whose file fits a budget, found before training."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import numpy as np
+import tf_keras as keras
+
+from keras_hypertinypw.quantization import quantize_model
+from keras_hypertinypw.slim import slim
+
+# Bytes that training may add: fewer vectors of a trained file are equal.
+MARGIN = 64
+_PROBES = (16, 64, 160)  # Widths that a first guess is drawn through.
+_SAMPLES = 32
+
+
+def widest(
+    size_of: Callable[[int], int], budget: int, *, least: int = 2
+) -> int | None:
+    """Returns the most channels that fit, None if not even the least do.
+
+    Args:
+        size_of: Returns the bytes of a network of that many channels; grows
+            about as a square, and is asked about eight times.
+        budget: In bytes, of which `MARGIN` stay free.
+        least: Least channels to try.
+    """
+    left = budget - MARGIN
+    a, b, c = np.polyfit(_PROBES, [size_of(width) for width in _PROBES], 2)
+    inside = max(b * b - 4 * a * (c - left), 0.0)
+    width = max(int((math.sqrt(inside) - b) / (2 * a)), least)
+    while width >= least and size_of(width) > left:
+        width -= 1
+    if width < least:
+        return None
+    while size_of(width + 1) <= left:
+        width += 1
+    return width
+
+
+def untrained_file(
+    model: keras.Model,
+    convert: Callable[[keras.Model], bytes],
+    *,
+    kernel_bits: int = 8,
+) -> bytes:
+    """Returns a slimmed file of about the size that training leads to.
+
+    Args:
+        model: A float model with its initial values; its normalizations and
+            the biases of its dense layers become random, since what is equal
+            would be stored once.
+        convert: Returns the file of a quantized model.
+        kernel_bits: Of stored kernels, as in `quantize_model`.
+    """
+    rng = np.random.default_rng(0)
+    for layer in model.layers:
+        if isinstance(layer, keras.layers.BatchNormalization):
+            layer.set_weights(
+                [rng.uniform(0.5, 1, w.shape) for w in layer.get_weights()]
+            )
+        elif isinstance(layer, keras.layers.Dense):
+            layer.bias.assign(rng.normal(size=layer.bias.shape))
+    x = rng.normal(size=(_SAMPLES, *model.input_shape[1:]))
+    quantized = quantize_model(
+        model, kernel_bits=kernel_bits, calibration_data=x.astype(np.float32)
+    )
+    return slim(convert(quantized), verify=False)

@@ -1,0 +1,70 @@
+import numpy as np
+import pytest
+
+from keras_hypertinypw.evaluation.selection import Candidate, choose
+
+NUM_CLASSES = 3
+GROUPS = np.repeat(np.arange(20), 30)
+Y = np.random.default_rng(0).integers(0, NUM_CLASSES, GROUPS.size)
+
+
+def decisions(share, seed):
+    """Right answers in that share of the windows, wrong ones elsewhere."""
+    rng = np.random.default_rng(seed)
+    wrong = rng.random(Y.size) >= share
+    return np.where(wrong, (Y + 1) % NUM_CLASSES, Y)
+
+
+def candidate(name, needs_op, share, seed=1):
+    return Candidate(f"the {name} network", needs_op, decisions(share, seed))
+
+
+def chosen(*candidates):
+    return choose(
+        candidates,
+        Y,
+        GROUPS,
+        num_classes=NUM_CLASSES,
+        rng=np.random.default_rng(0),
+    )
+
+
+def test_a_generated_network_that_is_clearly_better_is_chosen():
+    choice = chosen(
+        candidate("int8", False, 0.7),
+        candidate("generated", True, 0.9),
+        candidate("int4", False, 0.75),
+    )
+    assert choice.index == 1
+    assert choice.reason.startswith("Use the generated network: macro-F1 0.9")
+    assert "above the int4 network." in choice.reason
+
+
+def test_a_generated_network_that_is_better_by_chance_is_not():
+    choice = chosen(
+        candidate("generated", True, 0.83, seed=2),
+        candidate("int4", False, 0.8, seed=3),
+    )
+    assert choice.index == 1
+    assert "The generated network is" in choice.reason
+    assert "may be chance" in choice.reason
+
+
+def test_a_stored_network_that_is_better_is_chosen_at_any_distance():
+    choice = chosen(
+        candidate("generated", True, 0.8, seed=2),
+        candidate("int4", False, 0.81, seed=3),
+    )
+    assert choice.index == 1
+    assert "above the generated network" in choice.reason
+
+
+def test_a_single_candidate_is_chosen():
+    choice = chosen(candidate("int8", False, 0.5))
+    assert choice.index == 0
+    assert choice.reason.startswith("Use the int8 network: macro-F1 0.")
+
+
+def test_no_candidate_is_an_error():
+    with pytest.raises(ValueError, match="at least one candidate"):
+        chosen()

@@ -1,0 +1,74 @@
+"""The rows that `benchmarks/frontier.py` left, and what the README says."""
+
+import collections
+import json
+import pathlib
+import subprocess
+import sys
+
+import pytest
+
+ROOT = pathlib.Path(__file__).parent.parent
+ROWS = [
+    json.loads(line)
+    for line in (ROOT / "benchmarks/results/frontier.jsonl")
+    .read_text()
+    .splitlines()
+]
+FITTING = [row for row in ROWS if row.get("fits", True)]
+FIELDS = {
+    *("task", "contender", "family", "budget_kb", "width", "seed", "epochs"),
+    *("file_bytes", "op_code_bytes", "arena_bytes", "macs", "synthesis_macs"),
+    *("macro_f1", "accuracy", "ci_low", "ci_high", "val_macro_f1"),
+    *("commit", "command"),
+}
+FAMILIES = {
+    *("generated", "tied", "stored_int8", "int4", "low_rank", "lut"),
+    "entropy",
+}
+
+
+def name(row):
+    return f"{row['task']}-{row['contender']}-{row['budget_kb']}-{row['seed']}"
+
+
+@pytest.mark.parametrize("row", FITTING, ids=name)
+def test_a_row_is_complete(row):
+    assert FIELDS <= row.keys()
+    assert row["family"] in FAMILIES
+    assert 0 < row["ci_low"] <= row["macro_f1"] <= row["ci_high"] <= 1
+    assert (row["op_code_bytes"] > 0) == (row["synthesis_macs"] > 0)
+    assert (row["synthesis_macs"] > 0) == (row["family"] == "generated")
+
+
+@pytest.mark.parametrize(
+    "row", [row for row in FITTING if row["budget_kb"]], ids=name
+)
+def test_a_contender_fills_its_budget(row):
+    share = (row["file_bytes"] + row["op_code_bytes"]) / row["budget_kb"] / 1024
+    assert 0.85 < share <= 1
+
+
+def test_a_cell_is_trained_once():
+    assert max(collections.Counter(map(name, ROWS)).values()) == 1
+
+
+def test_one_training_budget_for_all():
+    epochs = collections.defaultdict(set)
+    for row in FITTING:
+        epochs[row["task"]].add(row["epochs"])
+    assert all(len(found) == 1 for found in epochs.values())
+
+
+def test_the_readme_shows_the_rows():
+    result = subprocess.run(
+        [sys.executable, "benchmarks/frontier_report.py", "--tables_only"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+    )
+    readme = (ROOT / "README.md").read_text()
+    tables = result.stdout.split("\n\n")
+    assert len(tables) == 2
+    for table in tables:
+        assert table.strip() in readme
