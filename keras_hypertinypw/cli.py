@@ -18,7 +18,7 @@ from typing import Any
 from absl.flags import argparse_flags
 
 from keras_hypertinypw import commands, interruption
-from keras_hypertinypw.run_config import RunConfig
+from keras_hypertinypw.run_config import RunConfig, Schedule
 from keras_hypertinypw.spec import RESIDENCIES, SYNTHESES
 from keras_hypertinypw.tasks import TASKS
 
@@ -67,7 +67,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _interrupted(options: argparse.Namespace, signals: Sequence[int]) -> int:
     way_out = "Give the same command again to start over."
-    if options.function in (commands.train, commands.demo):
+    if options.function in (commands.train, commands.fit, commands.demo):
         way_out = "It continues when the same command is given again."
     sys.stderr.write(f"\nhypertinypw {options.name}: interrupted. {way_out}\n")
     return EXIT_SIGNAL + (signals[0] if signals else signal.SIGINT)
@@ -86,6 +86,7 @@ def build_parser() -> argparse.ArgumentParser:
         title="commands", metavar="COMMAND", required=True
     )
     _add_train(subparsers)
+    _add_fit(subparsers)
     _add_demo(subparsers)
     _add_convert(subparsers)
     _add_evaluate(subparsers)
@@ -176,15 +177,6 @@ def _add_train(subparsers: Any) -> None:
         code_dim=(config.code_dim, "length of a code vector"),
         code_bits=(config.code_bits, "bits of a code: 1, 2, 4 or 8"),
         block_size=(config.block_size, "weights made from one code vector"),
-        float_epochs=(
-            None,
-            "epochs in float; if left out, what suits the data set",
-        ),
-        quantized_epochs=(
-            None,
-            "quantization-aware epochs; if left out, what suits the data set",
-        ),
-        seed=(config.schedule.seed, "of initial values and batches"),
         kernel_bits=(
             config.schedule.kernel_bits,
             "bits of stored kernels: 8, or 4, which are packed as `int4` does",
@@ -201,6 +193,49 @@ def _add_train(subparsers: Any) -> None:
         "--use_skip",
         action="store_true",
         help="add a linear skip to the generator",
+    )
+    parser.add_argument(
+        "--generate_first",
+        action="store_true",
+        help="generate the first pointwise kernel, too",
+    )
+    _add_schedule(parser)
+
+
+def _add_fit(subparsers: Any) -> None:
+    parser = _add_command(
+        subparsers,
+        "fit",
+        commands.fit,
+        "Train the widest network of each kind, stored and generated, that "
+        "fits a budget of bytes, choose on the validation split, and say why. "
+        "An interrupted run continues when the same command is given again.",
+    )
+    _add_data(parser)
+    _add_out(parser, "build/fit", "folder of results and checkpoints")
+    parser.add_argument(
+        "--budget_kb",
+        type=float,
+        required=True,
+        metavar="KB",
+        help="flash for the file, and for the op's code where it is needed, "
+        "in kB of 1,024 bytes",
+    )
+    _add_schedule(parser)
+
+
+def _add_schedule(parser: Any) -> None:
+    _add_numbers(
+        parser,
+        float_epochs=(
+            None,
+            "epochs in float; if left out, what suits the data set",
+        ),
+        quantized_epochs=(
+            None,
+            "quantization-aware epochs; if left out, what suits the data set",
+        ),
+        seed=(Schedule.seed, "of initial values and batches"),
     )
 
 

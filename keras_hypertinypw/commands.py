@@ -26,11 +26,6 @@ Command = Callable[[argparse.Namespace], Outcome]
 
 def train(options: argparse.Namespace) -> Outcome:
     """Implements `hypertinypw train`."""
-    epochs = {
-        name: getattr(options, name)
-        for name in ("float_epochs", "quantized_epochs")
-        if getattr(options, name) is not None
-    }
     config = RunConfig(
         dataset=options.dataset,
         stored=options.stored,
@@ -40,14 +35,43 @@ def train(options: argparse.Namespace) -> Outcome:
         code_bits=options.code_bits,
         block_size=options.block_size,
         use_skip=options.use_skip,
+        generate_first=options.generate_first,
         schedule=dataclasses.replace(
-            TASKS[options.dataset].schedule,
-            **epochs,
-            seed=options.seed,
-            kernel_bits=options.kernel_bits,
+            _schedule(options), kernel_bits=options.kernel_bits
         ),
     )
     return _run(config, options)
+
+
+def _schedule(options: argparse.Namespace) -> Schedule:
+    """Returns the data set's schedule, but for what the user says."""
+    said = {
+        name: getattr(options, name)
+        for name in ("float_epochs", "quantized_epochs")
+        if getattr(options, name) is not None
+    }
+    return dataclasses.replace(
+        TASKS[options.dataset].schedule, **said, seed=options.seed
+    )
+
+
+def fit(options: argparse.Namespace) -> Outcome:
+    """Implements `hypertinypw fit`."""
+    with stage("Starting TensorFlow"):
+        from keras_hypertinypw import fit_report, fitting
+
+    out = pathlib.Path(options.out)
+    result = fitting.fit(
+        options.dataset,
+        round(options.budget_kb * 1024),
+        out,
+        schedule=_schedule(options),
+        data_dir=options.data_dir,
+        download=options.download,
+        command=options.command_line,
+    )
+    fit_report.write_picture(out / "fit.png", result)
+    return EXIT_OK, fit_report.summary(result, out), result
 
 
 def demo(options: argparse.Namespace) -> Outcome:
