@@ -13,7 +13,7 @@ from keras_hypertinypw.slim import slim
 
 # Bytes that training may add: fewer vectors of a trained file are equal.
 MARGIN = 64
-_PROBES = (16, 64, 160)  # Widths that a first guess is drawn through.
+_PROBES = (8, 24, 64)  # Widths that a first guess is drawn through.
 _SAMPLES = 32
 
 
