@@ -8,7 +8,6 @@ at random, patients mixed: a test of capacity, not of generalization.
 from __future__ import annotations
 
 import dataclasses
-import functools
 from collections.abc import Callable
 from typing import Any
 
@@ -16,8 +15,8 @@ from keras_hypertinypw import models  # isort: skip  Before tensorflow.
 import numpy as np
 import tf_keras as keras
 
+from keras_hypertinypw import tasks
 from keras_hypertinypw.batches import Augment
-from keras_hypertinypw.datasets import augmentation, mfcc_arrays, mitdb
 from keras_hypertinypw.datasets.splits import SPLITS
 from keras_hypertinypw.datasets.windows import Windows, concatenate
 from keras_hypertinypw.evaluation import beats, metrics
@@ -48,7 +47,8 @@ class Task:
 
 def _load_beats(split: str) -> Windows:
     """Returns a random part of all beats of both sets of patients."""
-    everything = concatenate([mitdb.load(name) for name in SPLITS])
+    load = tasks.TASKS["mitdb"].load
+    everything = concatenate([load(name) for name in SPLITS])
     order = np.random.default_rng(_BEAT_SPLIT_SEED).permutation(len(everything))
     ends = [0, *(int(len(order) * end) for end in _BEAT_SPLIT), len(order)]
     index = SPLITS.index(split)
@@ -61,26 +61,24 @@ def _load_beats(split: str) -> Windows:
     )
 
 
-_SPEECH = Schedule(
-    float_epochs=40, quantized_epochs=20, quantized_learning_rate=1e-3
-)
+def _registered(name: str, schedule: Schedule | None = None) -> Task:
+    """Returns what a user's training takes, with another schedule if given."""
+    task = tasks.TASKS[name]
+    return Task(
+        task.load,
+        getattr(models, task.network),
+        schedule or task.schedule,
+        task.augment,
+    )
+
+
 _ECG = Schedule(
     float_epochs=12, quantized_epochs=8, quantized_learning_rate=1e-3
 )
 TASKS = {
-    "arabic_40": Task(
-        mfcc_arrays.ARABIC_40_WORDS.load,
-        models.ds_cnn,
-        _SPEECH,
-        augmentation.shift_and_mask,
-    ),
-    "speech_v1": Task(
-        mfcc_arrays.SPEECH_COMMANDS_V1.load,
-        models.ds_cnn,
-        _SPEECH,
-        functools.partial(augmentation.shift_and_mask, max_shift=1, max_mask=2),
-    ),
-    "mitdb": Task(mitdb.load, models.ecg_network, _ECG),
+    "arabic_40": _registered("arabic_40"),
+    "speech_v1": _registered("speech_v1"),
+    "mitdb": _registered("mitdb", _ECG),
     "mitdb_beats": Task(_load_beats, models.ecg_network, _ECG),
 }
 

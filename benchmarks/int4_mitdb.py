@@ -17,6 +17,7 @@ from mitdb_table import EXAMPLES, interval
 from keras_hypertinypw import pack_int4
 from keras_hypertinypw.datasets import mitdb
 from keras_hypertinypw.scoring import evaluate
+from keras_hypertinypw.tasks import TASKS
 
 POINTWISE = [f"pointwise_{index}" for index in range(4)]
 DEPTHWISE = [f"depthwise_{index}" for index in range(4)]
@@ -47,7 +48,8 @@ def main() -> None:
     lines = [HEADER, "| --- | --- | --- | --- | --- |"]
     for name, layers in ROWS.items():
         content = before if layers is None else pack_int4(before, layers=layers)
-        metrics = evaluate(content, validation, test).scores.metrics
+        found = evaluate(content, validation, test, task=TASKS["mitdb"])
+        metrics = found.scores.metrics
         cells = [interval(metrics[metric]) for metric in METRICS]
         lines.append(f"| {name} | {len(content):,} B | {' | '.join(cells)} |")
     sys.stdout.write("\n".join(lines) + "\n")

@@ -20,6 +20,7 @@ from absl.flags import argparse_flags
 from keras_hypertinypw import commands, interruption
 from keras_hypertinypw.run_config import RunConfig
 from keras_hypertinypw.spec import RESIDENCIES, SYNTHESES
+from keras_hypertinypw.tasks import TASKS
 
 EXIT_USAGE, EXIT_SIGNAL = 2, 128
 
@@ -159,7 +160,7 @@ def _add_train(subparsers: Any) -> None:
         subparsers,
         "train",
         commands.train,
-        "Train on ECG beats, convert, verify, evaluate on the test patients. "
+        "Train on a data set, convert, verify, evaluate on its test split. "
         "An interrupted run continues when the same command is given again.",
     )
     _add_data(parser)
@@ -175,10 +176,13 @@ def _add_train(subparsers: Any) -> None:
         code_dim=(config.code_dim, "length of a code vector"),
         code_bits=(config.code_bits, "bits of a code: 1, 2, 4 or 8"),
         block_size=(config.block_size, "weights made from one code vector"),
-        float_epochs=(config.schedule.float_epochs, "epochs in float"),
+        float_epochs=(
+            None,
+            "epochs in float; if left out, what suits the data set",
+        ),
         quantized_epochs=(
-            config.schedule.quantized_epochs,
-            "quantization-aware epochs",
+            None,
+            "quantization-aware epochs; if left out, what suits the data set",
         ),
         seed=(config.schedule.seed, "of initial values and batches"),
         kernel_bits=(
@@ -255,8 +259,8 @@ def _add_evaluate(subparsers: Any) -> None:
         subparsers,
         "evaluate",
         commands.evaluate,
-        "Score a .tflite in TFLM on the test patients; t* is tuned on the "
-        "validation patients.",
+        "Score a .tflite in TFLM on the test split of a data set; t* is tuned "
+        "on the validation split.",
     )
     _add_model(parser)
     _add_data(parser)
@@ -346,13 +350,14 @@ def _add_slim(subparsers: Any) -> None:
 def _add_data(parser: Any, dataset: str | None = RunConfig.dataset) -> None:
     parser.add_argument(
         "--dataset",
-        choices=("mitdb", "synthetic"),
+        choices=tuple(TASKS),
         default=dataset,
-        help="MIT-BIH Arrhythmia Database, or the embedded synthetic ECG",
+        help="; ".join(f"{name}: {task.title}" for name, task in TASKS.items()),
     )
     parser.add_argument(
         "--data_dir",
-        help="folder of the data set; without it $HYPERTINYPW_DATA/<dataset>",
+        help="folder of the data set; without it the one of its name below "
+        "$HYPERTINYPW_DATA",
     )
     parser.add_argument(
         "--download",
@@ -361,6 +366,6 @@ def _add_data(parser: Any, dataset: str | None = RunConfig.dataset) -> None:
     )
 
 
-def _add_numbers(parser: Any, **numbers: tuple[int, str]) -> None:
+def _add_numbers(parser: Any, **numbers: tuple[int | None, str]) -> None:
     for name, (default, text) in numbers.items():
         parser.add_argument(f"--{name}", type=int, default=default, help=text)

@@ -15,6 +15,7 @@ from keras_hypertinypw.files import write_atomically
 from keras_hypertinypw.input_files import load_array
 from keras_hypertinypw.progress import stage
 from keras_hypertinypw.run_config import RunConfig, Schedule
+from keras_hypertinypw.tasks import TASKS
 
 EXIT_OK, EXIT_NEGATIVE = 0, 1
 
@@ -25,6 +26,11 @@ Command = Callable[[argparse.Namespace], Outcome]
 
 def train(options: argparse.Namespace) -> Outcome:
     """Implements `hypertinypw train`."""
+    epochs = {
+        name: getattr(options, name)
+        for name in ("float_epochs", "quantized_epochs")
+        if getattr(options, name) is not None
+    }
     config = RunConfig(
         dataset=options.dataset,
         stored=options.stored,
@@ -34,9 +40,9 @@ def train(options: argparse.Namespace) -> Outcome:
         code_bits=options.code_bits,
         block_size=options.block_size,
         use_skip=options.use_skip,
-        schedule=Schedule(
-            float_epochs=options.float_epochs,
-            quantized_epochs=options.quantized_epochs,
+        schedule=dataclasses.replace(
+            TASKS[options.dataset].schedule,
+            **epochs,
             seed=options.seed,
             kernel_bits=options.kernel_bits,
         ),
@@ -105,16 +111,15 @@ def evaluate(options: argparse.Namespace) -> Outcome:
     from keras_hypertinypw import scoring
 
     content = _read(options.model)
-    found = scoring.evaluate(content, *_load_data(options))
+    task = TASKS[options.dataset]
+    found = scoring.evaluate(content, *_load_data(options), task=task)
     record = {**found.scores.to_dict(), "arena_bytes": found.arena_bytes}
     return EXIT_OK, str(found.scores), record
 
 
 def _load_data(options: argparse.Namespace) -> list[Windows]:
-    from keras_hypertinypw import scoring
-
     return [
-        scoring.DATASETS[options.dataset].load(
+        TASKS[options.dataset].load(
             split, data_dir=options.data_dir, download=options.download
         )
         for split in ("validation", "test")
@@ -131,7 +136,12 @@ def int4(options: argparse.Namespace) -> Outcome:
     cost: int4_cost.Cost
     with stage("Measuring"):
         if options.dataset is not None:
-            cost = int4_cost.compare_scores(before, after, *_load_data(options))
+            cost = int4_cost.compare_scores(
+                before,
+                after,
+                *_load_data(options),
+                task=TASKS[options.dataset],
+            )
         else:
             inputs = None
             if options.inputs is not None:

@@ -6,8 +6,15 @@ import pathlib
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from keras_hypertinypw import html_footprint, html_page, html_scores, plots
+from keras_hypertinypw import (
+    html_classes,
+    html_footprint,
+    html_page,
+    html_scores,
+    plots,
+)
 from keras_hypertinypw.files import write_atomically
+from keras_hypertinypw.tasks import TASKS, Task
 
 
 def write_page(path: pathlib.Path, result: Mapping[str, Any]) -> None:
@@ -23,18 +30,19 @@ def write_page(path: pathlib.Path, result: Mapping[str, Any]) -> None:
 def run_page(result: Mapping[str, Any]) -> str:
     """Returns the report of a run; equal results give equal pages."""
     test, config = result["test"], result["config"]
+    task = TASKS[config["dataset"]]
+    scores = html_scores if task.protocol == "beats" else html_classes
     kind = "stored" if config["stored"] else "generated"
     return html_page.page(
         f"{config['dataset']}, {kind} kernels",
-        f"A network of width {config['width']} that tells heartbeats apart: "
+        f"A network of width {config['width']} that {task.purpose}: "
         "trained, converted to an int8 .tflite file, and scored by running "
-        f"that file in TFLM on {test['num_beats']:,} beats of "
-        f"{test['num_patients']} patients it had never seen.",
+        f"that file in TFLM on {scores.how_many(test)}.",
         [
-            _headline(result),
-            _history_section(result["history"]),
-            html_scores.decisions_section(test, result["details"]),
-            html_scores.certainty_section(test, result["details"]),
+            _headline(result, scores.headline(test)),
+            _history_section(result["history"], task),
+            scores.decisions_section(test, result["details"]),
+            scores.certainty_section(test, result["details"]),
             html_footprint.bytes_section(result["footprint"]),
             _kernels_section(result),
             _origin_section(result),
@@ -42,15 +50,17 @@ def run_page(result: Mapping[str, Any]) -> str:
     )
 
 
-def _headline(result: Mapping[str, Any]) -> str:
-    metrics = result["test"]["metrics"]
+def _headline(
+    result: Mapping[str, Any],
+    scores: Iterable[tuple[str, Mapping[str, float]]],
+) -> str:
     tiles = [
         html_page.tile(
-            html_scores.METRICS[name][0],
-            f"{metrics[name]['value']:.3f}",
-            f"95 %: {html_scores.interval_text(metrics[name])}",
+            name,
+            f"{value['value']:.3f}",
+            f"95 %: {html_scores.interval_text(value)}",
         )
-        for name in ("macro_f1_4_classes", "v_balanced_accuracy")
+        for name, value in scores
     ]
     tiles += html_footprint.size_tiles(result["footprint"])
     found = result.get("verification")
@@ -66,7 +76,7 @@ def _headline(result: Mapping[str, Any]) -> str:
     return html_page.tiles(*tiles)
 
 
-def _history_section(history: Mapping[str, list]) -> str:
+def _history_section(history: Mapping[str, list], task: Task) -> str:
     return html_page.section(
         "Training",
         "First in ordinary numbers (float), then with the rounding of the "
@@ -75,16 +85,16 @@ def _history_section(history: Mapping[str, list]) -> str:
             "loss",
             "Training loss",
             "The error that training works on. It should fall; it says "
-            "nothing yet about new patients.",
+            f"nothing yet about new {task.group}s.",
             lambda axes: plots.draw_history(axes, history, "loss", "loss"),
         ),
         html_page.figure(
             "validation",
-            "Validation patients",
-            "The score on patients kept aside. The best epoch of each phase "
-            "is kept; ups and downs show how much of it is chance.",
+            f"Validation {task.group}s",
+            f"The score on {task.group}s kept aside. The best epoch of each "
+            "phase is kept; ups and downs show how much of it is chance.",
             lambda axes: plots.draw_history(
-                axes, history, "validation_macro_f1", "macro-F1, 4 classes"
+                axes, history, "validation_macro_f1", task.macro_f1
             ),
         ),
     )

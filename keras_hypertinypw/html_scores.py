@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -32,6 +32,22 @@ METRICS = {
         "share of alarms that were V",
     ),
 }
+
+
+def how_many(test: Mapping[str, Any]) -> str:
+    """Returns what was scored."""
+    return (
+        f"{test['num_beats']:,} beats of {test['num_patients']} patients it "
+        "had never seen"
+    )
+
+
+def headline(test: Mapping[str, Any]) -> list[tuple[str, Mapping[str, float]]]:
+    """Returns names and values of the two most telling metrics."""
+    return [
+        (METRICS[name][0], test["metrics"][name])
+        for name in ("macro_f1_4_classes", "v_balanced_accuracy")
+    ]
 
 
 def decisions_section(
@@ -95,33 +111,10 @@ def certainty_section(
     test: Mapping[str, Any], details: Mapping[str, Any]
 ) -> str:
     """Returns where the intervals come from, and why they are wide."""
-    cards = []
-    for name, histogram in details["resamples"].items():
-        short, metric = METRICS[name][0], test["metrics"][name]
-        settling = details["settling"][name]
-        cards += [
-            html_page.figure(
-                f"resamples-{name}",
-                f"{short}: other patients like these",
-                f"The score of {test['n_resamples']:,} groups of patients "
-                "drawn from the test patients with repetition; 95 % of them "
-                "lie between the dashed lines.",
-                functools.partial(
-                    plots.draw_resamples, histogram=histogram, metric=metric
-                ),
-            ),
-            html_page.figure(
-                f"settling-{name}",
-                f"{short}: are the resamples enough?",
-                "Both ends of the interval as resamples are added, for this "
-                "report and other random draws. After all of them the draws "
-                f"still differ by up to {_spread(settling):.3f}.",
-                functools.partial(plots.draw_settling, settling=settling),
-            ),
-        ]
     patients = details["patients"]
     names = {name: METRICS[name][0] for name in details["resamples"]}
-    cards += [
+    cards = [
+        *interval_figures(test, details, names, "patients"),
         html_page.figure(
             "patients",
             "Each patient alone",
@@ -146,12 +139,58 @@ def certainty_section(
             dense=True,
         ),
     ]
+    return how_sure("patients", cards)
+
+
+def interval_figures(
+    test: Mapping[str, Any],
+    details: Mapping[str, Any],
+    names: Mapping[str, str],
+    groups: str,
+) -> list[str]:
+    """Returns where the intervals of some metrics come from.
+
+    Args:
+        test: Scores.
+        details: Distributions behind them.
+        names: What to call each metric, by its name.
+        groups: What is resampled, for example `"patients"`.
+    """
+    cards = []
+    for name, short in names.items():
+        histogram, metric = details["resamples"][name], test["metrics"][name]
+        settling = details["settling"][name]
+        cards += [
+            html_page.figure(
+                f"resamples-{name}",
+                f"{short}: other {groups} like these",
+                f"The score of {test['n_resamples']:,} groups of {groups} "
+                f"drawn from the test {groups} with repetition; 95 % of them "
+                "lie between the dashed lines.",
+                functools.partial(
+                    plots.draw_resamples, histogram=histogram, metric=metric
+                ),
+            ),
+            html_page.figure(
+                f"settling-{name}",
+                f"{short}: are the resamples enough?",
+                "Both ends of the interval as resamples are added, for this "
+                "report and other random draws. After all of them the draws "
+                f"still differ by up to {_spread(settling):.3f}.",
+                functools.partial(plots.draw_settling, settling=settling),
+            ),
+        ]
+    return cards
+
+
+def how_sure(groups: str, cards_html: Iterable[str]) -> str:
+    """Returns the section of figures on certainty."""
     return html_page.section(
         "How sure are these numbers?",
         "An interval answers what the score could have been with other "
-        "patients. It does not answer what another training would have "
+        f"{groups}. It does not answer what another training would have "
         "given.",
-        *cards,
+        *cards_html,
     )
 
 

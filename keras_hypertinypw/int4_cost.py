@@ -6,9 +6,11 @@ import dataclasses
 
 import numpy as np
 
+from keras_hypertinypw import scoring
 from keras_hypertinypw.datasets.windows import Windows
 from keras_hypertinypw.errors import ConversionError
 from keras_hypertinypw.interpreter import Interpreter
+from keras_hypertinypw.tasks import Task
 from keras_hypertinypw.verification import draw_inputs
 
 NUM_RANDOM_INPUTS = 1000
@@ -52,7 +54,7 @@ class ScoreDifferences:
     """Scores of two files on the test records of a data set.
 
     Attributes:
-        before: Of the int8 file, as `BeatScores.to_dict` has them.
+        before: Of the int8 file, as `scoring.evaluate` gives them.
         after: Of the packed one, likewise.
     """
 
@@ -118,14 +120,16 @@ def compare_outputs(
 
 
 def compare_scores(
-    before: bytes, after: bytes, validation: Windows, test: Windows
+    before: bytes,
+    after: bytes,
+    validation: Windows,
+    test: Windows,
+    *,
+    task: Task,
 ) -> ScoreDifferences:
     """Scores two files on a data set; t* is tuned for each on validation."""
-    # Loads scikit-learn, which nothing else here needs.
-    from keras_hypertinypw import scoring
-
     scores = [
-        scoring.evaluate(content, validation, test).scores.to_dict()
+        scoring.evaluate(content, validation, test, task=task).scores.to_dict()
         for content in (before, after)
     ]
     return ScoreDifferences(*scores)

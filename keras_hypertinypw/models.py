@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import tf_keras as keras
@@ -19,6 +20,7 @@ def ecg_network(
     width: int = 64,
     generator: BaseGenerator | None = None,
     keep_first: bool = True,
+    block_strides: Sequence[int] = (2, 1, 2, 1),
 ) -> keras.Model:
     """1-D depthwise-separable network for beats.
 
@@ -31,18 +33,46 @@ def ecg_network(
         width: Channels of every pointwise layer; the stem has half of them.
         generator: The shared generator, or None for stored kernels.
         keep_first: Whether the first pointwise kernel is always stored.
+        block_strides: Stride of each depthwise-separable block.
     """
     inputs = keras.Input(input_shape, name="beat")
     x = _layers.Conv1D(
         width // 2, 7, strides=2, padding="same", use_bias=False, name="stem"
     )(inputs)
     x = _normalize(x, "stem")
-    for index, strides in enumerate((2, 1, 2, 1)):
+    for index, strides in enumerate(block_strides):
         shared = None if keep_first and index == 0 else generator
         x = _separable(x, index, (5,), strides, width, shared)
     x = _layers.GlobalAveragePooling1D(name="pool")(x)
     outputs = _layers.Dense(num_classes, name="logits")(x)
     return keras.Model(inputs, outputs, name="ecg_network")
+
+
+def long_ecg_network(
+    input_shape: tuple[int, ...],
+    num_classes: int,
+    *,
+    width: int = 64,
+    generator: BaseGenerator | None = None,
+    keep_first: bool = True,
+) -> keras.Model:
+    """`ecg_network` for a minute: its last layer sees 27 s at 100 Hz.
+
+    Args:
+        input_shape: `(samples, channels)`.
+        num_classes: Number of logits.
+        width: Channels of every pointwise layer; the stem has half of them.
+        generator: The shared generator, or None for stored kernels.
+        keep_first: Whether the first pointwise kernel is always stored.
+    """
+    return ecg_network(
+        input_shape,
+        num_classes,
+        width=width,
+        generator=generator,
+        keep_first=keep_first,
+        block_strides=(4, 4, 4, 4, 1),
+    )
 
 
 def ds_cnn(

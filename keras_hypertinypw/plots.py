@@ -36,6 +36,8 @@ STYLE: dict[Any, Any] = {
     "ytick.labelcolor": INK,
 }
 _MAX_NAME = 26
+# Of more classes, a confusion matrix has no room for counts.
+MAX_COUNTED_CLASSES = 12
 _SHARES = (0.001, 0.01, 0.1, 0.5, 0.9, 0.99, 0.999)
 _RESAMPLE_TICKS = (50, 100, 200, 500, 1000, 2000, 5000, 10000)
 
@@ -67,10 +69,20 @@ def draw_history(
 def draw_confusion(
     axes: Any, counts: np.ndarray, classes: Sequence[str]
 ) -> None:
-    """Draws counts `[true][predicted]`, each row coloured by its shares."""
+    """Draws counts `[true][predicted]`, each row coloured by its shares.
+
+    Args:
+        axes: Matplotlib axes.
+        counts: Array of shape `(num_classes, num_classes)`.
+        classes: Their names. Above `MAX_COUNTED_CLASSES` the counts are left
+            out, and numbers from 1 stand for the names.
+    """
+    few = len(classes) <= MAX_COUNTED_CLASSES
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     for (row, column), count in np.ndenumerate(counts):
         share = shares[row, column]
+        if not few and not count:
+            continue
         # Vectors instead of `imshow`, which would embed a bitmap.
         axes.fill_between(
             [column - 0.48, column + 0.48],
@@ -80,12 +92,15 @@ def draw_confusion(
             alpha=0.06 + 0.94 * share,
             linewidth=0,
         )
-        color = "white" if share > 0.75 else INK
-        text = f"{count:,}"
-        axes.text(column, row, text, ha="center", va="center", color=color)
-    ticks = range(len(classes))
-    axes.set_xticks(ticks, classes)
-    axes.set_yticks(ticks, classes)
+        if few:
+            color = "white" if share > 0.75 else INK
+            text = f"{count:,}"
+            axes.text(column, row, text, ha="center", va="center", color=color)
+    step = 1 if few else 5
+    ticks = range(step - 1, len(classes), step)
+    labels = [classes[i] if few else f"{i + 1}" for i in ticks]
+    axes.set_xticks(ticks, labels)
+    axes.set_yticks(ticks, labels)
     axes.set(xlabel="predicted", ylabel="true")
     axes.set(xlim=(-0.5, len(classes) - 0.5), ylim=(len(classes) - 0.5, -0.5))
     axes.grid(False)
@@ -94,18 +109,32 @@ def draw_confusion(
 
 
 def draw_log_odds(
-    axes: Any, histogram: Mapping[str, list], threshold: float
+    axes: Any,
+    histogram: Mapping[str, list],
+    threshold: float,
+    *,
+    key: str = "v",
+    name: str = "V",
+    windows: str = "beats",
 ) -> None:
-    """Draws how probable V was for true V and for all else, and t*."""
+    """Draws how probable a class was where it is true and elsewhere, and t*.
+
+    Args:
+        axes: Matplotlib axes.
+        histogram: `{"edges", key, "rest"}`, counts by log-odds.
+        threshold: t*, a probability.
+        key: Of the counts where the class is true.
+        name: Of the class.
+        windows: What is counted.
+    """
     edges = np.array(histogram["edges"])
-    for key, color, label in (
-        ("rest", BLUE, "other beats"),
-        ("v", ORANGE, "true V"),
+    for counted, color, label in (
+        ("rest", BLUE, f"other {windows}"),
+        (key, ORANGE, f"true {name}"),
     ):
-        axes.stairs(histogram[key], edges, fill=True, alpha=0.25, color=color)
-        axes.stairs(
-            histogram[key], edges, baseline=None, color=color, label=label
-        )
+        counts = histogram[counted]
+        axes.stairs(counts, edges, fill=True, alpha=0.25, color=color)
+        axes.stairs(counts, edges, baseline=None, color=color, label=label)
     inside = min(max(threshold, 1e-9), 1 - 1e-9)
     position = float(np.clip(_log_odds(inside), edges[0], edges[-1]))
     axes.axvline(position, color=INK, linestyle="--", linewidth=1)
@@ -119,13 +148,13 @@ def draw_log_odds(
         ha=side,
         va="top",
     )
-    highest = max(*histogram["v"], *histogram["rest"], 1)
+    highest = max(*histogram[key], *histogram["rest"], 1)
     # Room for the label of t* above the bars.
     axes.set(yscale="log", ylim=(0.5, highest * 8), xlim=edges[[0, -1]])
     axes.yaxis.set_major_formatter(ticker.FuncFormatter(_thousands))
     axes.yaxis.set_minor_locator(ticker.NullLocator())
     axes.set_xticks([_log_odds(s) for s in _SHARES], [f"{s}" for s in _SHARES])
-    axes.set(xlabel="probability of V", ylabel="beats, logarithmic")
+    axes.set(xlabel=f"probability of {name}", ylabel=f"{windows}, logarithmic")
     _legend_above(axes)
 
 
@@ -178,14 +207,21 @@ def by_size(parts: Mapping[str, int]) -> dict[str, int]:
 
 
 def draw_patients(
-    axes: Any, patients: Sequence[Mapping[str, Any]], names: Mapping[str, str]
+    axes: Any,
+    patients: Sequence[Mapping[str, Any]],
+    names: Mapping[str, str],
+    *,
+    group: str = "patient",
+    key: str = "patient",
 ) -> None:
     """Draws metrics of each patient alone, best on top.
 
     Args:
         axes: Matplotlib axes.
-        patients: As in `BeatDetails`.
+        patients: As in `BeatDetails`, or other groups, as in `ClassDetails`.
         names: What the legend calls the two metrics, by their name.
+        group: What a group is.
+        key: Of its name in `patients`.
     """
     first = next(iter(names))
     ranked = sorted(patients, key=lambda patient: patient[first])
@@ -195,9 +231,9 @@ def draw_patients(
     ):
         values = [patient[name] for patient in ranked]
         axes.plot(values, rows, marker, ms=4.5, color=color, label=label)
-    axes.set_yticks(rows, [_end_of(patient["patient"]) for patient in ranked])
+    axes.set_yticks(rows, [_end_of(patient[key]) for patient in ranked])
     axes.set(xlim=(-0.03, 1.03), ylim=(-0.7, len(ranked) - 0.3))
-    axes.set(xlabel="score of the patient alone", ylabel="patient")
+    axes.set(xlabel=f"score of the {group} alone", ylabel=group)
     _legend_above(axes)
 
 

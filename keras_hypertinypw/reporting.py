@@ -11,18 +11,19 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 
-from keras_hypertinypw import plots
-from keras_hypertinypw.evaluation.beats import CLASSES, BeatScores
+from keras_hypertinypw import plots, scoring
 from keras_hypertinypw.files import write_atomically
 from keras_hypertinypw.footprint import Footprint
+from keras_hypertinypw.tasks import TASKS
 
 
 def summary(result: dict[str, Any], out: pathlib.Path) -> str:
     """Returns what a person wants to read at the end of a run."""
     sizes = Footprint(**result["footprint"])
+    task = TASKS[result["config"]["dataset"]]
     parts = [
-        "Test patients, the .tflite file in TFLM:",
-        str(BeatScores(**result["test"])),
+        f"Test {task.group}s, the .tflite file in TFLM:",
+        str(scoring.read_scores(result["test"], task)),
         "",
         str(sizes),
         "",
@@ -41,30 +42,36 @@ def summary(result: dict[str, Any], out: pathlib.Path) -> str:
 
 
 def write_picture(path: pathlib.Path, result: dict[str, Any]) -> None:
-    """Draws learning curves, the confusion matrix and bytes by part.
+    """Draws learning curves, the decisions and bytes by part.
 
     Args:
         path: A `.png` file.
         result: What `runs.run` returns.
     """
-    sizes = result["footprint"]
+    sizes, test = result["footprint"], result["test"]
+    task = TASKS[result["config"]["dataset"]]
     buffer = io.BytesIO()
     with matplotlib.rc_context(plots.STYLE):
         figure = Figure(
             figsize=(13, 3.6), layout=ConstrainedLayoutEngine(wspace=0.06)
         )
-        history, confusion, parts = figure.subplots(1, 3)
+        history, decisions, parts = figure.subplots(1, 3)
         plots.draw_history(
             history,
             result["history"],
             "validation_macro_f1",
-            "macro-F1, 4 classes",
+            task.macro_f1,
         )
         # Above the legend.
-        history.set_title("Validation patients", pad=20)
-        counts = np.array(result["test"]["confusion"])
-        plots.draw_confusion(confusion, counts, CLASSES)
-        confusion.set_title("Test beats")
+        history.set_title(f"Validation {task.group}s", pad=20)
+        counts, names = np.array(test["confusion"]), list(test["class_f1"])
+        if counts.ndim == 2:
+            plots.draw_confusion(decisions, counts, names)
+            decisions.set_title(f"Test {task.window}s")
+        else:
+            f1 = {name: test["class_f1"][name]["value"] for name in names}
+            plots.draw_bars(decisions, f1, "{:.3f}")
+            decisions.set_title(f"F1 by label, test {task.window}s")
         plots.draw_bars(parts, plots.by_size(sizes["by_part"]), "{:,} B")
         parts.set_title(
             f"File: {sizes['flash_bytes']:,} B, arena: "

@@ -48,7 +48,7 @@ class RunConfig:
     """Everything that decides a run's result, beside the data's files.
 
     Attributes:
-        dataset: Name of the data set, "mitdb" or "synthetic".
+        dataset: Name of the data set, a key of `tasks.TASKS`.
         stored: Whether every pointwise kernel is stored, not generated.
         width: Channels of the network, at least 2.
         hidden_units: Of the generator.

@@ -11,13 +11,12 @@ from typing import Any
 
 import tf_keras as keras
 
-from keras_hypertinypw import scoring
+from keras_hypertinypw import models, scoring
 from keras_hypertinypw.checkpoint import Checkpoint
 from keras_hypertinypw.converter import convert_keras_model
 from keras_hypertinypw.datasets.windows import Windows
 from keras_hypertinypw.environment import versions
 from keras_hypertinypw.errors import ConversionError
-from keras_hypertinypw.evaluation import beats
 from keras_hypertinypw.files import write_atomically
 from keras_hypertinypw.footprint import footprint
 from keras_hypertinypw.freezing import to_dense_tflite
@@ -25,12 +24,12 @@ from keras_hypertinypw.generator import WeightGenerator
 from keras_hypertinypw.int4 import pack_int4
 from keras_hypertinypw.int4_values import INT4_BITS
 from keras_hypertinypw.kernel_errors import synthesis_errors
-from keras_hypertinypw.models import ecg_network
 from keras_hypertinypw.planner import fit_arena
 from keras_hypertinypw.progress import stage
 from keras_hypertinypw.quantization import quantize_model
 from keras_hypertinypw.run_config import RunConfig
 from keras_hypertinypw.spec import Residency, Synthesis
+from keras_hypertinypw.tasks import TASKS
 from keras_hypertinypw.training import checkpoint_path, train
 from keras_hypertinypw.verification import verify
 
@@ -57,23 +56,23 @@ def run(
     Returns:
         What `result.json` holds.
     """
+    task = TASKS[config.dataset]
     load: Callable[[str], Windows] = functools.partial(
-        scoring.DATASETS[config.dataset].load,
-        data_dir=data_dir,
-        download=download,
+        task.load, data_dir=data_dir, download=download
     )
     train_windows, validation = load("train"), load("validation")
-    shape = train_windows.x.shape[1:]
+    shape, num_classes = train_windows.x.shape[1:], len(train_windows.classes)
     trained = train(
-        lambda: build_model(config, shape),
+        lambda: build_model(config, shape, num_classes),
         train_windows,
         validation,
         schedule=config.schedule,
         checkpoint_dir=out / "checkpoints",
+        augment=task.augment,
     )
+    data = {"input_shape": list(shape), "num_classes": num_classes}
     write_atomically(
-        out / "config.json",
-        _to_json({**dataclasses.asdict(config), "input_shape": list(shape)}),
+        out / "config.json", _to_json({**dataclasses.asdict(config), **data})
     )
     with stage("Converting"):
         content = to_tflite(
@@ -95,7 +94,9 @@ def run(
     return result
 
 
-def build_model(config: RunConfig, input_shape: tuple[int, ...]) -> keras.Model:
+def build_model(
+    config: RunConfig, input_shape: tuple[int, ...], num_classes: int
+) -> keras.Model:
     """Returns a run's float model, freshly initialized."""
     generator = None
     if not config.stored:
@@ -107,11 +108,9 @@ def build_model(config: RunConfig, input_shape: tuple[int, ...]) -> keras.Model:
             config.use_skip,
             name="generator",
         )
-    return ecg_network(
-        input_shape,
-        len(beats.CLASSES),
-        width=config.width,
-        generator=generator,
+    network = getattr(models, TASKS[config.dataset].network)
+    return network(
+        input_shape, num_classes, width=config.width, generator=generator
     )
 
 
@@ -171,15 +170,15 @@ def load_quantized(out: pathlib.Path) -> tuple[keras.Model, RunConfig]:
     try:
         values = json.loads(config_path.read_text())
         shape = tuple(values.pop("input_shape"))
+        num_classes = values.pop("num_classes")
         config = RunConfig.from_dict(values)
+        float_model = build_model(config, shape, num_classes)
     except (ValueError, KeyError, TypeError) as error:
         raise ConversionError(
             f"Expected '{config_path}' as `hypertinypw train` wrote it. "
             f"Received: {error!r}. Train again."
         ) from error
-    model = quantize_model(
-        build_model(config, shape), kernel_bits=config.schedule.kernel_bits
-    )
+    model = quantize_model(float_model, kernel_bits=config.schedule.kernel_bits)
     model.set_weights(Checkpoint.load(weights_path).best)
     return model, config
 
@@ -191,7 +190,8 @@ def _measure(
     test: Windows,
 ) -> dict[str, Any]:
     """Scores the file itself in TFLM, and counts its bytes."""
-    evaluation = scoring.evaluate(content, validation, test)
+    task = TASKS[config.dataset]
+    evaluation = scoring.evaluate(content, validation, test, task=task)
     sizes = footprint(content, arena_bytes=evaluation.arena_bytes)
     result: dict[str, Any] = {
         "test": evaluation.scores.to_dict(),

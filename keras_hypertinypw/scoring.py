@@ -3,18 +3,26 @@
 from __future__ import annotations
 
 import dataclasses
-from types import ModuleType
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 from tqdm import tqdm
 
-from keras_hypertinypw.datasets import mitdb, synthetic
 from keras_hypertinypw.datasets.windows import Windows
-from keras_hypertinypw.evaluation import beat_details, beats
+from keras_hypertinypw.evaluation import (
+    beat_details,
+    beats,
+    class_details,
+    class_scores,
+)
 from keras_hypertinypw.interpreter import Interpreter
+from keras_hypertinypw.tasks import Task
 
-DATASETS: dict[str, ModuleType] = {"mitdb": mitdb, "synthetic": synthetic}
-# Beats for each message to the interpreter, so that progress shows.
+Scores = beats.BeatScores | class_scores.ClassScores
+Details = beat_details.BeatDetails | class_details.ClassDetails
+
+# Windows for each message to the interpreter, so that progress shows.
 _CHUNK = 512
 
 
@@ -23,32 +31,72 @@ class Evaluation:
     """What running a file on a data set gave.
 
     Attributes:
-        scores: Scores on the test beats.
+        scores: Scores on the test windows.
         details: Distributions behind them, for reports.
         arena_bytes: Arena that TFLM uses.
     """
 
-    scores: beats.BeatScores
-    details: beat_details.BeatDetails
+    scores: Scores
+    details: Details
     arena_bytes: int
 
 
-def evaluate(content: bytes, validation: Windows, test: Windows) -> Evaluation:
-    """Scores a `.tflite` in TFLM; t* comes from the validation beats."""
+def evaluate(
+    content: bytes, validation: Windows, test: Windows, *, task: Task
+) -> Evaluation:
+    """Scores a `.tflite` in TFLM by the protocol of a task.
+
+    Args:
+        content: Bytes of the file.
+        validation: Windows that thresholds are tuned on.
+        test: Windows to score.
+        task: Says how.
+
+    Raises:
+        ConversionError: If TFLM refuses the file.
+        ValueError: If the file is not one of this task.
+    """
     with Interpreter(content) as interpreter:
-        threshold = beats.tune_v_threshold(
-            validation.y, _predict(interpreter, validation.x, "validation")
+        tuned, logits = (
+            _predict(interpreter, windows.x, f"TFLM, {name}", task.window)
+            for name, windows in (("validation", validation), ("test", test))
         )
-        logits = _predict(interpreter, test.x, "test")
         arena_bytes = interpreter.arena_used_bytes or 0
-    scores = beats.score_beats(test.y, logits, test.groups, threshold=threshold)
-    details = beat_details.describe_beats(test.y, logits, test.groups, scores)
+    scores: Scores
+    details: Details
+    y, groups = test.y, test.groups
+    if task.protocol == "beats":
+        threshold = beats.tune_v_threshold(validation.y, tuned)
+        scores = beats.score_beats(y, logits, groups, threshold=threshold)
+        details = beat_details.describe_beats(y, logits, groups, scores)
+    else:
+        scores = class_scores.score_classes(
+            y,
+            logits,
+            groups,
+            classes=test.classes,
+            thresholds=class_scores.tune_thresholds(
+                validation.y, tuned, validation.classes
+            ),
+            window=task.window,
+            group=task.group,
+        )
+        details = class_details.describe_classes(y, logits, groups, scores)
     return Evaluation(scores, details, arena_bytes)
 
 
-def _predict(interpreter: Interpreter, x: np.ndarray, name: str) -> np.ndarray:
+def read_scores(test: Mapping[str, Any], task: Task) -> Scores:
+    """Returns the scores that a result holds under "test"."""
+    if task.protocol == "beats":
+        return beats.BeatScores(**test)
+    return class_scores.ClassScores(**test)
+
+
+def _predict(
+    interpreter: Interpreter, x: np.ndarray, name: str, unit: str
+) -> np.ndarray:
     chunks = []
-    with tqdm(total=len(x), desc=f"TFLM, {name}", unit="beat") as bar:
+    with tqdm(total=len(x), desc=name, unit=unit) as bar:
         for start in range(0, len(x), _CHUNK):
             chunks.append(interpreter.predict(x[start : start + _CHUNK]))
             bar.update(len(chunks[-1]))

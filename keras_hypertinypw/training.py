@@ -17,7 +17,7 @@ from tqdm import tqdm
 from keras_hypertinypw.batches import Augment, Batches, class_weights
 from keras_hypertinypw.checkpoint import Checkpoint
 from keras_hypertinypw.datasets.windows import Windows
-from keras_hypertinypw.evaluation import metrics
+from keras_hypertinypw.evaluation.class_scores import validation_macro_f1
 from keras_hypertinypw.files import write_atomically
 from keras_hypertinypw.quantization import quantize_model
 from keras_hypertinypw.run_config import Schedule
@@ -163,7 +163,9 @@ def _fit(
         keras.optimizers.Adam(
             keras.optimizers.schedules.CosineDecay(start, epochs * steps)
         ),
-        keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+        keras.losses.BinaryCrossentropy(from_logits=True)
+        if train_windows.multi_label
+        else keras.losses.SparseCategoricalCrossentropy(from_logits=True),
     )
     path = checkpoint_path(folder, phase)
     progress = _Progress(model, validation_windows, path)
@@ -193,12 +195,15 @@ def _run_epochs(
     shuffle = keras.callbacks.LambdaCallback(
         on_epoch_begin=lambda epoch, _: batches.shuffle(epoch)
     )
+    weights = None
+    if not windows.multi_label:
+        weights = class_weights(windows.y, len(windows.classes))
     try:
         model.fit(
             batches,
             epochs=epochs,
             initial_epoch=progress.done,
-            class_weight=class_weights(windows.y, len(windows.classes)),
+            class_weight=weights,
             shuffle=False,
             verbose=0,
             callbacks=[shuffle, progress],
@@ -257,16 +262,10 @@ class _Progress(keras.callbacks.Callback):
         logits = self.model.predict(
             self._validation.x, batch_size=1024, verbose=0
         )
-        counts = metrics.confusion_counts(
-            self._validation.y,
-            logits.argmax(axis=1),
-            num_classes=len(self._validation.classes),
+        score = validation_macro_f1(
+            self._validation.y, logits, len(self._validation.classes)
         )
-        score = metrics.macro_f1.from_counts(counts)
-        record = {
-            "loss": float(logs["loss"]),
-            "validation_macro_f1": float(score),
-        }
+        record = {"loss": float(logs["loss"]), "validation_macro_f1": score}
         weights = self.model.get_weights()
         best = max((r["validation_macro_f1"] for r in self.records), default=-1)
         if score > best:

@@ -62,11 +62,12 @@ def test_only_the_kernels_differ_between_the_two():
 def test_scores_come_from_the_real_test_patients(name, data_dir):
     from keras_hypertinypw import scoring
     from keras_hypertinypw.datasets import mitdb
+    from keras_hypertinypw.tasks import TASKS
 
     content, record = read(name)
     validation = mitdb.load("validation", data_dir=data_dir)
     test = mitdb.load("test", data_dir=data_dir)
-    found = scoring.evaluate(content, validation, test)
+    found = scoring.evaluate(content, validation, test, task=TASKS["mitdb"])
     assert plain(found.scores.to_dict()) == record["test"]
     assert plain(found.details.to_dict()) == record["details"]
     assert record["test"]["num_beats"] == len(test.y) > 49_000

@@ -100,6 +100,45 @@ def download_database(
     return paths
 
 
+def require_files(
+    folder: pathlib.Path,
+    names: Iterable[str],
+    *,
+    url: str,
+    title: str,
+    dataset: str,
+    download: bool = False,
+) -> None:
+    """Makes sure that files are there; downloads what is missing, if asked.
+
+    Args:
+        folder: Folder that should hold them.
+        names: Files, relative to `folder` and to `url`.
+        url: Folder of the database, as for `download_database`.
+        title: What the files are, for the message.
+        dataset: Name of the data set's folder below `HYPERTINYPW_DATA`.
+        download: Whether to download what is missing.
+
+    Raises:
+        ConnectionError: If a download fails.
+        FileNotFoundError: If files are missing and `download` is false.
+        ValueError: If a download does not match its checksum.
+    """
+    missing = [name for name in names if not (folder / name).is_file()]
+    if not missing:
+        return
+    if download:
+        download_database(url, folder, file_names=missing)
+        return
+    shown = ", ".join(missing[:3])
+    more = f" and {len(missing) - 3} more" if len(missing) > 3 else ""
+    raise FileNotFoundError(
+        f"Expected the {title} in {folder}. Missing: {shown}{more}. "
+        f"Load with `download=True`, or copy the files from {url} there, or "
+        f"set {DATA_VARIABLE} to the folder that holds '{dataset}'."
+    )
+
+
 def parse_sums(text: bytes) -> dict[str, str]:
     """Reads `SHA256SUMS.txt`: lines of a hex digest and a relative path.
 

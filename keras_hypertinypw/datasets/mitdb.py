@@ -71,16 +71,12 @@ def load(
     """
     record_names = splits.mitdb_records(split)
     folder = downloads.data_folder("mitdb", data_dir)
-    missing = [
+    names = [
         f"{record_name}.{extension}"
         for record_name in record_names
         for extension in _EXTENSIONS
-        if not (folder / f"{record_name}.{extension}").is_file()
     ]
-    if missing and download:
-        downloads.download_database(URL, folder, file_names=missing)
-    elif missing:
-        raise _missing_files(folder, missing)
+    _require_files(folder, names, download=download)
     return windows.concatenate(
         [
             load_record(record_name, folder)
@@ -204,19 +200,14 @@ def _unknown_symbol(
     )
 
 
-def _require_files(folder: pathlib.Path, names: list[str]) -> None:
-    missing = [name for name in names if not (folder / name).is_file()]
-    if missing:
-        raise _missing_files(folder, missing)
-
-
-def _missing_files(
-    folder: pathlib.Path, missing: list[str]
-) -> FileNotFoundError:
-    shown = ", ".join(missing[:3])
-    more = f" and {len(missing) - 3} more" if len(missing) > 3 else ""
-    return FileNotFoundError(
-        f"Expected the MIT-BIH records in {folder}. Missing: {shown}{more}. "
-        f"Load with `download=True`, or copy the files from {URL} there, or "
-        f"set {downloads.DATA_VARIABLE} to the folder that holds 'mitdb'."
+def _require_files(
+    folder: pathlib.Path, names: list[str], *, download: bool = False
+) -> None:
+    downloads.require_files(
+        folder,
+        names,
+        url=URL,
+        title="MIT-BIH records",
+        dataset="mitdb",
+        download=download,
     )

@@ -14,7 +14,9 @@ class Windows:
     Attributes:
         x: float32 array of shape `(num_windows, samples, channels)`, or
             `(num_windows, frames, coefficients, 1)` for spectra; finite.
-        y: Integer array of shape `(num_windows,)`, index into `classes`.
+        y: Integer array of shape `(num_windows,)`, index into `classes`; or
+            `(num_windows, num_classes)`, 1 for every class that a window
+            has and 0 for the others.
         groups: Integer or string array of shape `(num_windows,)`, the patient
             or speaker of each window. Windows of one group are not
             independent.
@@ -45,9 +47,14 @@ class Windows:
                 "drop or repair those windows first."
             )
         num_windows = len(self.x)
-        for name, kinds in (("y", "iu"), ("groups", "iuU")):
+        single = (num_windows,)
+        several = (num_windows, len(self.classes))
+        for name, kinds, shapes in (
+            ("y", "iu", (single, several)),
+            ("groups", "iuU", (single,)),
+        ):
             array = getattr(self, name)
-            if array.shape != (num_windows,) or array.dtype.kind not in kinds:
+            if array.shape not in shapes or array.dtype.kind not in kinds:
                 raise ValueError(
                     f"Expected `{name}` with one value for each of the "
                     f"{num_windows} windows, integers"
@@ -59,13 +66,12 @@ class Windows:
                 "Expected `classes` as distinct names. "
                 f"Received: classes={self.classes}."
             )
-        if num_windows and not (
-            0 <= self.y.min() and self.y.max() < len(self.classes)
-        ):
+        largest = 1 if self.multi_label else len(self.classes) - 1
+        if num_windows and not (0 <= self.y.min() and self.y.max() <= largest):
             raise ValueError(
                 f"Expected `y` as an index into the {len(self.classes)} "
-                f"classes. Received: values from {self.y.min()} to "
-                f"{self.y.max()}."
+                "classes, or as 0 or 1 for each. Received: values from "
+                f"{self.y.min()} to {self.y.max()}."
             )
         if not self.fs > 0:
             raise ValueError(
@@ -76,9 +82,17 @@ class Windows:
         """Number of windows."""
         return len(self.x)
 
+    @property
+    def multi_label(self) -> bool:
+        """Whether a window may have several classes, or none."""
+        return self.y.ndim == 2
+
     def class_counts(self) -> dict[str, int]:
         """Counts the windows of each class."""
-        counts = np.bincount(self.y, minlength=len(self.classes))
+        if self.multi_label:
+            counts = self.y.sum(axis=0)
+        else:
+            counts = np.bincount(self.y, minlength=len(self.classes))
         return dict(zip(self.classes, counts.tolist(), strict=True))
 
 

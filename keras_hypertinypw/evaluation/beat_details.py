@@ -7,16 +7,13 @@ from typing import Any
 
 import numpy as np
 
+from keras_hypertinypw.evaluation import distributions
 from keras_hypertinypw.evaluation.beats import (
     CLASSES,
     V_CLASS,
     BeatScores,
     decisions,
     v_probability,
-)
-from keras_hypertinypw.evaluation.bootstrap import (
-    bootstrap_values,
-    percentile_interval,
 )
 from keras_hypertinypw.evaluation.metrics import (
     class_f1,
@@ -26,13 +23,6 @@ from keras_hypertinypw.evaluation.metrics import (
 
 # Two metrics say enough: one of all classes, one of V versus rest.
 METRICS = ("macro_f1_4_classes", "v_balanced_accuracy")
-# Log-odds of V: a probability of 0.001 and one of 0.999 are near +-7.
-_EDGES = np.linspace(-8, 8, 33)
-_BINS = 30
-# Prefixes of the resamples at which the ends of the interval are read.
-_NUM_STEPS = 16
-# Further draws, which show by how much the ends depend on the draw.
-_NUM_REPEATS = 4
 
 
 @dataclasses.dataclass(frozen=True)
@@ -79,61 +69,20 @@ def describe_beats(
     chosen = decisions(y_true, logits, threshold=scores.threshold)
     resamples, settling = {}, {}
     for name in METRICS:
-        metric, truth, decision = chosen[name]
-        draws = [
-            bootstrap_values(
-                metric,
-                truth,
-                decision,
-                groups=groups,
-                rng=np.random.default_rng(scores.bootstrap_seed + repeat),
-                n_resamples=scores.n_resamples,
-            )
-            for repeat in range(1 + _NUM_REPEATS)
-        ]
-        counts, edges = np.histogram(draws[0], bins=_BINS)
-        resamples[name] = {"edges": edges.tolist(), "counts": counts.tolist()}
-        settling[name] = _settle(draws)
+        resamples[name], settling[name] = distributions.resample(
+            *chosen[name],
+            groups,
+            seed=scores.bootstrap_seed,
+            n_resamples=scores.n_resamples,
+        )
     return BeatDetails(
-        v_log_odds=_count_log_odds(v_probability(logits), y_true == V_CLASS),
+        v_log_odds=distributions.count_log_odds(
+            v_probability(logits), y_true == V_CLASS, name="v"
+        ),
         resamples=resamples,
         settling=settling,
         patients=_score_patients(groups, chosen),
     )
-
-
-def _count_log_odds(probability: np.ndarray, is_v: np.ndarray) -> dict:
-    """Counts probabilities on an axis that spreads both ends."""
-    # A probability of exactly 0 or 1 has no finite log-odds.
-    inside = np.clip(probability, 1e-9, 1 - 1e-9)
-    log_odds = np.log(inside / (1 - inside)).clip(_EDGES[0], _EDGES[-1])
-    return {
-        "edges": _EDGES.tolist(),
-        "v": np.histogram(log_odds[is_v], _EDGES)[0].tolist(),
-        "rest": np.histogram(log_odds[~is_v], _EDGES)[0].tolist(),
-    }
-
-
-def _settle(draws: list[np.ndarray]) -> dict[str, list]:
-    """Reads the ends of the interval while resamples are added."""
-    total = len(draws[0])
-    # Even steps on a logarithmic axis, the last of which is everything.
-    steps = np.unique(np.geomspace(min(50, total), total, _NUM_STEPS + 1))
-    counts = np.unique(np.ceil(steps).astype(int).clip(max=total)).tolist()
-    intervals = [
-        [percentile_interval(values[:count]) for count in counts]
-        for values in draws
-    ]
-    return {
-        "n_resamples": counts,
-        "draws": [
-            {
-                "low": [interval.low for interval in row],
-                "high": [interval.high for interval in row],
-            }
-            for row in intervals
-        ],
-    }
 
 
 def _score_patients(

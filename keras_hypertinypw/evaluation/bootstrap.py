@@ -89,7 +89,8 @@ def bootstrap_values(
 
     Returns:
         float64 array of shape `(n_resamples,)`, in the order of drawing: its
-        first values are those of fewer resamples.
+        first values are those of fewer resamples. Of a `CountMetric` that
+        gives several values, `(n_resamples, num_values)`.
 
     Raises:
         ValueError: As `bootstrap_ci`.
