@@ -113,6 +113,10 @@ const char* FormatErrorMessage(FormatError error) {
       return "the generator's skip_shift is not in [0, 8], or set without skip";
     case FormatError::kBlobCrc:
       return "the generator is damaged: wrong CRC-32";
+    case FormatError::kSharedMissing:
+      return "the generator is shared: call SetSharedGenerator";
+    case FormatError::kSharedOther:
+      return "the shared generator is another one";
     case FormatError::kLayerNumOut:
       return "a generator layer's num_out is out of range";
     case FormatError::kLayerShift:
