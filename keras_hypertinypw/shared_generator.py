@@ -215,9 +215,8 @@ def _first_difference(one: GeneratorSpec, other: GeneratorSpec) -> str:
     for name, (before, after) in arrays.items():
         if (before is None) != (after is None):
             return f"{name}: only one of them has any"
-        different = [] if before is None else np.argwhere(before != after)
-        if len(different):
-            place = tuple(different[0].tolist())
+        if before is not None and after is not None and (before != after).any():
+            place = tuple(np.argwhere(before != after)[0].tolist())
             return f"{name}{list(place)}: {before[place]} and {after[place]}"
     return "padding"
 

@@ -26,6 +26,7 @@ COMMANDS = (
     "materialize",
     "int4",
     "slim",
+    "share",
     "export_arduino",
 )
 
@@ -95,8 +96,8 @@ def test_a_negative_result_exits_with_1(capsys, monkeypatch):
     # The dense twin computes with one changed weight.
     materialize = verification.materialize
 
-    def damaged(content):
-        dense = bytearray(materialize(content))
+    def damaged(content, **options):
+        dense = bytearray(materialize(content, **options))
         spec = verification.read_specs(content)[0]
         data = verification.integer.synthesize(spec).tobytes()
         dense[dense.index(data)] ^= 0x40
