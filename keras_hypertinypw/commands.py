@@ -244,14 +244,14 @@ def share(options: argparse.Namespace) -> Outcome:
     """Implements `hypertinypw share`."""
     from keras_hypertinypw import shared_files, shared_generator
 
-    paths = [pathlib.Path(path) for path in options.models]
+    names = [pathlib.Path(path).name for path in options.models]
+    shared_files.require_room(names, options.out)
     contents = [_read(path) for path in options.models]
     generator = _read_generator(options)
     with stage("Comparing in TFLM"):
         firmware = shared_generator.share_generator(
             contents, generator=generator
         )
-    names = [path.name for path in paths]
     shared_files.write_shared(firmware, names, options.out)
     before, after = sum(map(len, contents)), firmware.num_bytes
     sizes = dict(zip(names, map(len, firmware.model_contents), strict=True))

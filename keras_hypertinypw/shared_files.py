@@ -27,6 +27,26 @@ extern const unsigned char kGeneratorData[kGeneratorSize];
 """
 
 
+def require_room(
+    names: Sequence[str], output_dir: str | os.PathLike[str]
+) -> None:
+    """Checks what `write_shared` needs, before there is anything to write.
+
+    Raises:
+        FileExistsError: If `output_dir` is there and not empty.
+        ValueError: If two names are equal, or one is taken.
+    """
+    require_absent(pathlib.Path(output_dir))
+    taken = [GENERATOR_FILE, "generator_data.h", "generator_data.cc"]
+    for name in names:
+        if name in taken:
+            raise ValueError(
+                "Expected models with file names of their own. Received: "
+                f"'{name}', which is taken. Rename that file."
+            )
+        taken.append(name)
+
+
 def write_shared(
     firmware: SharedFirmware,
     names: Sequence[str],
@@ -42,10 +62,9 @@ def write_shared(
     Raises:
         FileExistsError: If `output_dir` is there and not empty.
         OSError: If it cannot be written; then nothing is left of it.
-        ValueError: If two names are equal.
+        ValueError: If two names are equal, or one is taken.
     """
-    folder = pathlib.Path(output_dir)
-    require_absent(folder)
+    require_room(names, output_dir)
     blob = firmware.generator
     files = {
         GENERATOR_FILE: blob,
@@ -55,11 +74,5 @@ def write_shared(
             c_arrays.byte_array("kGeneratorData[kGeneratorSize]", blob),
         ),
     }
-    for name, content in zip(names, firmware.model_contents, strict=True):
-        if name in files:
-            raise ValueError(
-                "Expected models with file names of their own. Received: "
-                f"'{name}' twice. Rename one of them."
-            )
-        files[name] = content
-    write_folder(folder, files)
+    files |= zip(names, firmware.model_contents, strict=True)
+    write_folder(pathlib.Path(output_dir), files)
