@@ -28,7 +28,7 @@ from keras_hypertinypw.spec import (
     GeneratorSpec,
     reference_to,
 )
-from keras_hypertinypw.spec_reader import read_generator
+from keras_hypertinypw.spec_reader import read_generator, resolve_reference
 
 NUM_INPUTS = 50
 
@@ -67,7 +67,8 @@ def share_generator(
         model_contents: Bytes of `.tflite` files with GeneratePW, all with the
             same generator; see `convert_keras_model`.
         generator: The blob that a firmware has already, for a model that is
-            to run there. None takes that of the models.
+            to run there; the model may refer to it already. None takes that
+            of the models.
         verify: Whether to run each model in TFLM before and after, on inputs
             that differ.
 
@@ -87,7 +88,7 @@ def share_generator(
     blobs = [
         (f"model {index}", blob)
         for index, content in enumerate(model_contents)
-        for blob in _blobs(content, index)
+        for blob in _blobs(content, index, generator)
     ]
     if generator is not None:
         blobs.insert(0, ("`generator`", bytes(generator)))
@@ -130,8 +131,8 @@ def embed_generator(model_content: bytes, generator: bytes) -> bytes:
     return _exchange(model_content, bytes(generator))
 
 
-def _blobs(content: bytes, index: int) -> list[bytes]:
-    """Returns the generator of every op of a model that holds it."""
+def _blobs(content: bytes, index: int, shared: bytes | None) -> list[bytes]:
+    """Returns the generator of every op of a model, checked."""
     model = read_model(content)
     operators = generate_operators(model)
     if not operators:
@@ -140,8 +141,9 @@ def _blobs(content: bytes, index: int) -> list[bytes]:
             f"{index}, counted from 0, without any. Leave it out."
         )
     for operator in operators:
-        read_spec(model, operator)
-    return _tensor_blobs(model, operators)
+        read_spec(model, operator, shared)
+    blobs = _tensor_blobs(model, operators)
+    return [resolve_reference(blob, shared) for blob in blobs]
 
 
 def _tensor_blobs(
@@ -222,10 +224,10 @@ def _first_difference(one: GeneratorSpec, other: GeneratorSpec) -> str:
 
 
 def _compare(index: int, before: bytes, after: bytes, generator: bytes) -> None:
-    """Runs a model in TFLM with its own generator and with the shared one."""
+    """Runs a model in TFLM as it was, and with the shared generator."""
     graph = read_model(before).subgraphs[0]
     inputs = draw(graph, NUM_INPUTS)
-    expected = run_tflm(before, graph, inputs)
+    expected = run_tflm(before, graph, inputs, generator)
     if run_tflm(after, graph, inputs, generator) != expected:
         raise ConversionError(
             f"Expected model {index} to compute the same with the shared "

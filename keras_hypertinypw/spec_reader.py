@@ -21,7 +21,7 @@ def resolve_reference(blob: bytes, shared: bytes | None) -> bytes:
 
     Raises:
         ConversionError: If the reference is of another version, or the blob
-            is missing, too short or another one.
+            is missing, damaged or another one.
     """
     if len(blob) != spec.REFERENCE_SIZE or blob[1] != spec.KIND_REFERENCE:
         return blob
@@ -38,6 +38,10 @@ def resolve_reference(blob: bytes, shared: bytes | None) -> bytes:
         received = f"one of {len(shared)} bytes"
     elif (other := spec.HEADER.unpack_from(shared)[-1]) != crc:
         received = f"one of {other:#010x}"
+    elif crc != spec.blob_crc(
+        shared[: spec.CRC_OFFSET], shared[spec.HEADER_SIZE :]
+    ):
+        received = "that one, damaged"
     else:
         return shared
     raise ConversionError(

@@ -183,6 +183,12 @@ def test_a_new_model_for_an_old_firmware(generator, firmware):
     ).identical
 
 
+def test_a_model_that_refers_to_it_already_stays(firmware):
+    contents = list(firmware.model_contents)
+    again = share_generator(contents, generator=firmware.generator)
+    assert again == firmware
+
+
 def load(content, generator):
     """Loads a file in TFLM, past the checks in Python."""
     process = tflm_process.TflmProcess(content, ARENA_SIZE, generator)
@@ -294,6 +300,8 @@ def test_another_blob_is_refused_by_its_crc(firmware, name):
     for wrong, received in (
         (changed(blob, spec.CRC_OFFSET), "one of 0x"),
         (blob[:15], "one of 15 bytes"),
+        (blob[:-4], "that one, damaged"),
+        (changed(blob, 40), "that one, damaged"),
     ):
         with pytest.raises(ConversionError, match=f"Received: {received}"):
             function(content, generator=wrong)
