@@ -97,6 +97,7 @@ def build_parser() -> argparse.ArgumentParser:
         "Count every byte of a .tflite file.",
     )
     _add_model(footprint)
+    _add_generator(footprint)
     footprint.add_argument(
         "--report",
         metavar="FILE.html",
@@ -110,6 +111,7 @@ def build_parser() -> argparse.ArgumentParser:
         "and compare every output value and kernel.",
     )
     _add_model(verify)
+    _add_generator(verify)
     materialize = _add_command(
         subparsers,
         "materialize",
@@ -117,9 +119,11 @@ def build_parser() -> argparse.ArgumentParser:
         "Fold every GeneratePW op into a constant, for desktop tools.",
     )
     _add_model(materialize)
+    _add_generator(materialize)
     _add_out(materialize, None, "where to write the plain .tflite")
     _add_int4(subparsers)
     _add_slim(subparsers)
+    _add_share(subparsers)
     _add_export_arduino(subparsers)
     return parser
 
@@ -147,6 +151,13 @@ def _add_command(
 
 def _add_model(parser: Any) -> None:
     parser.add_argument("model", metavar="MODEL", help="a .tflite file")
+
+
+def _add_generator(
+    parser: Any,
+    text: str = "the generator.bin that `share` wrote with the model",
+) -> None:
+    parser.add_argument("--generator", metavar="FILE.bin", help=text)
 
 
 def _add_out(parser: Any, default: str | None, text: str) -> None:
@@ -362,6 +373,7 @@ def _add_slim(subparsers: Any) -> None:
         "read, share the rest, and compare both files in TFLM.",
     )
     _add_model(parser)
+    _add_generator(parser)
     parser.add_argument("out", metavar="OUT", help="where to write the result")
     parser.add_argument(
         "--report",
@@ -379,6 +391,24 @@ def _add_slim(subparsers: Any) -> None:
     )
     parser.add_argument(
         "--keep_signatures", action="store_true", help="keep signatures"
+    )
+
+
+def _add_share(subparsers: Any) -> None:
+    parser = _add_command(
+        subparsers,
+        "share",
+        commands.share,
+        "Take the generator out of models that have the same, so that a "
+        "firmware stores it once. Writes the models, generator.bin, and the "
+        "same as an array in C++.",
+    )
+    parser.add_argument(
+        "models", metavar="MODEL", nargs="+", help="a .tflite file"
+    )
+    _add_out(parser, None, "a new or empty folder")
+    _add_generator(
+        parser, "what a firmware has already, for a model that is new to it"
     )
 
 

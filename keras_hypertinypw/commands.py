@@ -188,15 +188,20 @@ def footprint(options: argparse.Namespace) -> Outcome:
     from keras_hypertinypw.errors import ConversionError
     from keras_hypertinypw.interpreter import Interpreter
     from keras_hypertinypw.savings import measure_savings
+    from keras_hypertinypw.shared_generator import embed_generator as embed
 
-    content = _read(options.model)
-    sizes = count(content)  # Bad files fail here, before TFLM starts.
-    with Interpreter(content) as interpreter:
+    content, generator = _read(options.model), _read_generator(options)
+    # Bad files fail here, before TFLM starts.
+    sizes = count(content, generator=generator)
+    with Interpreter(content, generator=generator) as interpreter:
         sizes = dataclasses.replace(
             sizes, arena_bytes=interpreter.arena_used_bytes
         )
     try:
-        device = device_footprint(content)
+        # Where the generator lies changes neither arena nor instructions.
+        device = device_footprint(
+            content if generator is None else embed(content, generator)
+        )
         prediction = str(device)
     except ConversionError as error:
         device, prediction = None, f"arena, predicted: none. {error}"
@@ -218,6 +223,7 @@ def footprint(options: argparse.Namespace) -> Outcome:
             device,
             savings,
             command=options.command_line,
+            generator=generator,
         )
     record = {
         **sizes.to_dict(),
@@ -231,7 +237,9 @@ def verify(options: argparse.Namespace) -> Outcome:
     """Implements `hypertinypw verify`."""
     from keras_hypertinypw import verification
 
-    result = verification.verify(_read(options.model))
+    result = verification.verify(
+        _read(options.model), generator=_read_generator(options)
+    )
     status = EXIT_OK if result.identical else EXIT_NEGATIVE
     return status, str(result), dataclasses.asdict(result)
 
@@ -240,7 +248,7 @@ def materialize(options: argparse.Namespace) -> Outcome:
     """Implements `hypertinypw materialize`."""
     from keras_hypertinypw import materialize as fold
 
-    content = fold(_read(options.model))
+    content = fold(_read(options.model), generator=_read_generator(options))
     write_atomically(pathlib.Path(options.out), content)
     return _written(options.out, content)
 
@@ -255,6 +263,7 @@ def slim(options: argparse.Namespace) -> Outcome:
         desktop=options.desktop,
         keep_metadata=options.keep_metadata,
         keep_signatures=options.keep_signatures,
+        generator=_read_generator(options),
     )
     write_atomically(pathlib.Path(options.out), slimmed)
     status, text, record = _written(options.out, slimmed)
@@ -263,6 +272,37 @@ def slim(options: argparse.Namespace) -> Outcome:
     if options.report:
         text = f"{text}\n{report}"
     return status, text, {**record, **report.to_dict()}
+
+
+def share(options: argparse.Namespace) -> Outcome:
+    """Implements `hypertinypw share`."""
+    from keras_hypertinypw import shared_files, shared_generator
+
+    names = [pathlib.Path(path).name for path in options.models]
+    shared_files.require_room(names, options.out)
+    contents = [_read(path) for path in options.models]
+    generator = _read_generator(options)
+    with stage("Comparing in TFLM"):
+        firmware = shared_generator.share_generator(
+            contents, generator=generator
+        )
+    shared_files.write_shared(firmware, names, options.out)
+    before, after = sum(map(len, contents)), firmware.num_bytes
+    sizes = dict(zip(names, map(len, firmware.model_contents), strict=True))
+    lines = [f"{name}: {size:,} B" for name, size in sizes.items()]
+    lines += [
+        f"{shared_files.GENERATOR_FILE}: {len(firmware.generator):,} B",
+        f"Wrote {options.out}: {after:,} B in all, before {before:,} B. Every "
+        "output that TFLM computes is the same.",
+    ]
+    record = {
+        "path": options.out,
+        "models": sizes,
+        "generator_bytes": len(firmware.generator),
+        "num_bytes": after,
+        "num_bytes_before": before,
+    }
+    return EXIT_OK, "\n".join(lines), record
 
 
 def export_arduino(options: argparse.Namespace) -> Outcome:
@@ -281,12 +321,18 @@ def export_arduino(options: argparse.Namespace) -> Outcome:
     return EXIT_OK, str(exported), exported.to_dict()
 
 
-def _read(path: str) -> bytes:
+def _read_generator(options: argparse.Namespace) -> bytes | None:
+    if options.generator is None:
+        return None
+    return _read(options.generator, "the generator.bin that `share` wrote")
+
+
+def _read(path: str, what: str = "a .tflite file") -> bytes:
     try:
         return pathlib.Path(path).read_bytes()
     except OSError as error:
         raise OSError(
-            f"Expected a .tflite file. Received: '{path}': {error.strerror}. "
+            f"Expected {what}. Received: '{path}': {error.strerror}. "
             "Check the path."
         ) from error
 

@@ -5,7 +5,7 @@ What `html_scores` is for beats, for any other classes.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sized
 from typing import Any
 
 import numpy as np
@@ -32,6 +32,7 @@ METRICS = {
         "share of the first class that was left alone",
     ),
 }
+_NUM_MISTAKES = 12
 
 
 def how_many(test: Mapping[str, Any]) -> str:
@@ -90,6 +91,8 @@ def decisions_section(
         ),
         _classes_table(test),
     ]
+    if _are_many(test["class_f1"]):
+        cards.insert(1, _mistakes_table(test))
     return html_page.section(
         f"Decisions on the test {group}s", _decided_how(test), *cards
     )
@@ -124,14 +127,34 @@ def _decisions_figure(test: Mapping[str, Any]) -> str:
             lambda axes: plots.draw_bars(axes, values, "{:.3f}"),
             height=0.5 + 0.4 * len(names),
         )
+    many = _are_many(names)
     return html_page.figure(
         "confusion",
         "Confusion matrix",
         f"A row holds the {test['window']}s of one true class, by what they "
         "were taken for. Right ones are on the diagonal; colours are shares "
-        "of the row.",
+        "of the row."
+        + (" Numbers are those of the table of classes." if many else ""),
         lambda axes: plots.draw_confusion(axes, counts, names),
-        height=2.9 if len(names) <= plots.MAX_COUNTED_CLASSES else 4.4,
+        height=4.4 if many else 2.9,
+    )
+
+
+def _mistakes_table(test: Mapping[str, Any]) -> str:
+    counts, names = np.array(test["confusion"]), list(test["class_f1"])
+    np.fill_diagonal(counts, 0)
+    worst = np.argsort(-counts, axis=None, kind="stable")[:_NUM_MISTAKES]
+    return html_page.table(
+        "Most frequent mistakes",
+        ("True class", "Taken for", f"{_title(test['window'])}s"),
+        [
+            (names[true], names[taken], f"{counts[true, taken]:,}")
+            for true, taken in zip(
+                *np.unravel_index(worst, counts.shape), strict=True
+            )
+            if counts[true, taken]
+        ],
+        dense=True,
     )
 
 
@@ -141,24 +164,32 @@ def _classes_table(test: Mapping[str, Any]) -> str:
         totals = counts[:, 1].sum(axis=-1)
     else:
         totals = counts.sum(axis=1)
+    thresholds = test["thresholds"]
+    many = _are_many(totals)
     return html_page.table(
         "Classes",
-        ("Class", f"{test['window']}s", "F1", "95 % interval", "t*"),
+        (
+            "Class",
+            f"{_title(test['window'])}s",
+            "F1",
+            "95 % interval",
+            *(["t*"] if thresholds else []),
+        ),
         [
             (
-                name,
+                f"{number}. {name}" if many else name,
                 f"{total:,}",
                 f"{f1['value']:.3f}",
                 html_scores.interval_text(f1),
-                _optional(test["thresholds"].get(name)),
+                *([_optional(thresholds.get(name))] if thresholds else []),
             )
-            for (name, f1), total in zip(
-                test["class_f1"].items(), totals, strict=True
+            for number, ((name, f1), total) in enumerate(
+                zip(test["class_f1"].items(), totals, strict=True), 1
             )
         ],
         note="F1 is 1 where a class is found wholly and nothing else is "
         "taken for it, and 0 where nothing is found.",
-        dense=len(totals) > plots.MAX_COUNTED_CLASSES,
+        dense=many,
     )
 
 
@@ -186,10 +217,10 @@ def certainty_section(
                 height=0.8 + 0.19 * max(len(groups), 8),
             ),
             html_page.table(
-                f"{group.capitalize()}s",
+                f"{_title(group)}s",
                 (
-                    group.capitalize(),
-                    f"{window}s",
+                    _title(group),
+                    f"{_title(window)}s",
                     *([f"of them {positive}"] if counted else []),
                     *names.values(),
                 ),
@@ -210,6 +241,15 @@ def certainty_section(
 
 def _has_labels(test: Mapping[str, Any]) -> bool:
     return np.ndim(test["confusion"]) == 3
+
+
+def _are_many(classes: Sized) -> bool:
+    return len(classes) > plots.MAX_COUNTED_CLASSES
+
+
+def _title(word: str) -> str:
+    """Returns a word with a capital letter, and "ECG" as it is."""
+    return word[:1].upper() + word[1:]
 
 
 def _optional(threshold: float | None) -> str:

@@ -75,7 +75,7 @@ def draw_confusion(
         axes: Matplotlib axes.
         counts: Array of shape `(num_classes, num_classes)`.
         classes: Their names. Above `MAX_COUNTED_CLASSES` the counts are left
-            out, and names are small.
+            out, and numbers from 1 stand for the names.
     """
     few = len(classes) <= MAX_COUNTED_CLASSES
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
@@ -96,9 +96,11 @@ def draw_confusion(
             color = "white" if share > 0.75 else INK
             text = f"{count:,}"
             axes.text(column, row, text, ha="center", va="center", color=color)
-    ticks = range(len(classes))
-    axes.set_xticks(ticks, classes)
-    axes.set_yticks(ticks, classes)
+    step = 1 if few else 5
+    ticks = range(step - 1, len(classes), step)
+    labels = [classes[i] if few else f"{i + 1}" for i in ticks]
+    axes.set_xticks(ticks, labels)
+    axes.set_yticks(ticks, labels)
     axes.set(xlabel="predicted", ylabel="true")
     axes.set(xlim=(-0.5, len(classes) - 0.5), ylim=(len(classes) - 0.5, -0.5))
     axes.grid(False)

@@ -77,6 +77,12 @@ _APNEA = functools.partial(
     group="subject",
     protocol="classes",
 )
+_DIAGNOSES = functools.partial(
+    Task,
+    purpose="finds diagnoses in ten seconds of ECG",
+    window="ECG",
+    protocol="classes",
+)
 _SPEECH = functools.partial(
     Task,
     purpose="tells spoken words apart",
@@ -96,7 +102,9 @@ TASKS = {
         "Apnea-ECG Database, waveforms",
         network="long_ecg_network",
     ),
-    "apnea_rr": _APNEA("apnea_rr.load", "the same as RR intervals"),
+    "apnea_rr": _APNEA("apnea_rr.load", "Apnea-ECG Database, RR intervals"),
+    "ptbxl": _DIAGNOSES("ptbxl.load", "PTB-XL, twelve leads"),
+    "ptbxl_ii": _DIAGNOSES("ptbxl.load_lead_ii", "PTB-XL, lead II alone"),
     "arabic_40": _SPEECH(
         "mfcc_arrays.ARABIC_40_WORDS.load",
         "40 Arabic words, MFCC",

@@ -19,7 +19,13 @@ from file_faults import EXAMPLE
 
 from keras_hypertinypw import WeightGenerator
 from keras_hypertinypw.checkpoint import Checkpoint
-from keras_hypertinypw.datasets import mitdb, synthetic
+from keras_hypertinypw.datasets import (
+    apnea_rr,
+    mitdb,
+    ptbxl,
+    synthetic,
+    windows,
+)
 from keras_hypertinypw.models import ecg_network
 
 COMMANDS = Registry()
@@ -277,6 +283,35 @@ def another_lead(folder):
 def flat(folder):
     write_record(folder, signal=np.zeros(4000))
     mitdb.load_record("100", folder)
+
+
+@DATA.fault("Apnea-ECG labels that are none")
+def apnea_labels(folder):
+    beats = np.arange(9) * 90 + 50
+    options = {"write_dir": str(folder)}
+    wfdb.wrann("a01", "qrs", beats, symbol=["N"] * 9, **options)
+    wfdb.wrann("a01", "apn", beats[:1], symbol=["V"], **options)
+    apnea_rr.load_record("a01", folder)
+
+
+@DATA.fault("a damaged table of PTB-XL")
+def damaged_table(folder):
+    (folder / "scp_statements.csv").write_text("a text\n")
+    (folder / "ptbxl_database.csv").write_text("ecg_id,patient_id\n1,2\n")
+    ptbxl.load("test", data_dir=folder)
+
+
+@DATA.fault("a file of another data set, to `evaluate`")
+def another_data_set(folder):
+    minutes = windows.Windows(
+        np.zeros((4, 600, 2), np.float32),
+        np.arange(4) % 2,
+        np.arange(4),
+        apnea_rr.CLASSES,
+        apnea_rr.FS,
+    )
+    with mock.patch.object(apnea_rr, "load", lambda split, **_: minutes):
+        return refused("evaluate", EXAMPLE, "--dataset=apnea_rr")
 
 
 @DATA.fault("an unknown split")

@@ -5,8 +5,13 @@ import json
 
 import numpy as np
 
-from keras_hypertinypw import environment
-from keras_hypertinypw.evaluation import beat_details, beats
+from keras_hypertinypw import environment, tasks
+from keras_hypertinypw.evaluation import (
+    beat_details,
+    beats,
+    class_details,
+    class_scores,
+)
 from keras_hypertinypw.footprint import PARTS
 from keras_hypertinypw.run_config import RunConfig
 from keras_hypertinypw.verification import Verification
@@ -59,6 +64,51 @@ def make_scores(num_patients, error_rate, rng):
     scores = beats.score_beats(y_true, logits, groups, threshold=0.4)
     details = beat_details.describe_beats(y_true, logits, groups, scores)
     return {"test": scores.to_dict(), "details": details.to_dict()}
+
+
+def make_class_result(dataset, classes, *, num_groups=33, labels=False):
+    """Returns a result of a task with other classes than beats."""
+    rng = np.random.default_rng(0)
+    shape = (4000, len(classes))
+    y_true = rng.integers(len(classes), size=shape[0])
+    logits = 4 * np.eye(len(classes))[y_true] + rng.normal(0, 2, shape)
+    if labels:
+        y_true = (rng.random(shape) < 0.3).astype(int)
+        logits = 4 * y_true - 2 + rng.normal(0, 2, shape)
+    groups = np.arange(4000) % num_groups
+    task = tasks.TASKS[dataset]
+    scores = class_scores.score_classes(
+        y_true,
+        logits,
+        groups,
+        classes=classes,
+        thresholds=class_scores.tune_thresholds(y_true, logits, classes),
+        window=task.window,
+        group=task.group,
+    )
+    details = class_details.describe_classes(y_true, logits, groups, scores)
+    config = dataclasses.asdict(RunConfig(dataset=dataset))
+    result = {
+        **make_result(),
+        "test": scores.to_dict(),
+        "details": details.to_dict(),
+        "config": config,
+    }
+    return json.loads(json.dumps(result))
+
+
+CLASS_RESULTS = {
+    "two_classes": lambda: make_class_result("apnea_rr", ("normal", "apnea")),
+    "forty_classes": lambda: make_class_result(
+        "arabic_40", tuple(f"word{i:02d}" for i in range(40)), num_groups=6
+    ),
+    "labels": lambda: make_class_result(
+        "ptbxl",
+        ("NORM", "MI", "STTC", "CD", "HYP"),
+        num_groups=2000,
+        labels=True,
+    ),
+}
 
 
 def make_awkward_result():

@@ -130,3 +130,38 @@ def test_tables_align_numbers_but_not_names():
     drawn = html_page.table("T", ("Name", "Bytes"), [("a\nwhat it is", "1")])
     assert '<th scope="row">a<small>what it is</small></th>' in drawn
     assert '<td class="number">1</td>' in drawn
+
+
+@pytest.fixture(scope="module", params=report_results.CLASS_RESULTS)
+def of_classes(request):
+    made = report_results.CLASS_RESULTS[request.param]()
+    return made, html_report.run_page(made)
+
+
+def test_every_score_of_classes_is_on_the_page(of_classes):
+    result, page = of_classes
+    test = result["test"]
+    for value in [*test["metrics"].values(), *test["class_f1"].values()]:
+        assert f"{value['value']:.3f}" in page
+        assert f"{value['low']:.3f} to {value['high']:.3f}" in page
+    for name, threshold in test["thresholds"].items():
+        assert name in page and f"{threshold:.3f}" in page
+
+
+def test_a_page_of_classes_speaks_of_no_beats(of_classes):
+    _, page = of_classes
+    assert "beat" not in re.sub("<[^>]+>", "", page).replace("heartbeat", "")
+
+
+def test_every_figure_of_classes_has_words_for_it(of_classes):
+    _, page = of_classes
+    ids = re.findall(r'\bid="([^"]+)"', page)
+    assert len(ids) == len(set(ids)) > 100
+    assert page.count('role="img" aria-label="') == page.count("<figure") >= 8
+
+
+def test_groups_are_called_what_they_are():
+    page = html_report.run_page(report_results.CLASS_RESULTS["two_classes"]())
+    assert "Each subject alone" in page
+    assert "4,000 minutes of 33 subjects" in page
+    assert "of them apnea" in page

@@ -16,6 +16,7 @@ MADE = {
     "made": report_results.make_result,
     "awkward": report_results.make_awkward_result,
     "without_kernels": report_results.make_stored_result,
+    **report_results.CLASS_RESULTS,
 }
 
 

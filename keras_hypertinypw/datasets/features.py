@@ -32,11 +32,11 @@ def band_limit(ecg: np.ndarray, fs: float) -> np.ndarray:
     """Removes baseline wander and noise: 0.5-40 Hz, Butterworth, zero phase.
 
     Args:
-        ecg: Array of shape `(num_samples,)`, in millivolts.
+        ecg: Array of shape `(..., num_samples)`, in millivolts.
         fs: Sampling frequency, in hertz; above 80.
 
     Returns:
-        float64 array of shape `(num_samples,)`, in millivolts.
+        float64 array of the same shape, in millivolts.
 
     Raises:
         ValueError: If `ecg` has missing samples or `fs` is too low.

@@ -47,12 +47,14 @@ class Windows:
                 "drop or repair those windows first."
             )
         num_windows = len(self.x)
-        labels = self.y[:, 0] if self._has_labels() else self.y
-        for name, array, kinds in (
-            ("y", labels, "iu"),
-            ("groups", self.groups, "iuU"),
+        single = (num_windows,)
+        several = (num_windows, len(self.classes))
+        for name, kinds, shapes in (
+            ("y", "iu", (single, several)),
+            ("groups", "iuU", (single,)),
         ):
-            if array.shape != (num_windows,) or array.dtype.kind not in kinds:
+            array = getattr(self, name)
+            if array.shape not in shapes or array.dtype.kind not in kinds:
                 raise ValueError(
                     f"Expected `{name}` with one value for each of the "
                     f"{num_windows} windows, integers"
@@ -84,9 +86,6 @@ class Windows:
     def multi_label(self) -> bool:
         """Whether a window may have several classes, or none."""
         return self.y.ndim == 2
-
-    def _has_labels(self) -> bool:
-        return self.y.ndim == 2 and self.y.shape[1] == len(self.classes)
 
     def class_counts(self) -> dict[str, int]:
         """Counts the windows of each class."""

@@ -119,8 +119,10 @@ def tune_thresholds(
         classes: Names of the classes.
 
     Raises:
-        ValueError: If a class or its absence does not occur.
+        ValueError: If there is not one logit for each class, or a class or
+            its absence does not occur.
     """
+    _check_logits(logits, y_true, classes)
     multi_label = y_true.ndim == 2
     scores = probabilities(logits, multi_label=multi_label)
     if multi_label:
@@ -207,12 +209,7 @@ def score_classes(
         ValueError: If there is not one logit for each class, or classes are
             unknown.
     """
-    if logits.shape != (len(y_true), len(classes)):
-        raise ValueError(
-            f"Expected `logits` of shape {(len(y_true), len(classes))}, one "
-            f"for each of {len(classes)} classes. Received: "
-            f"shape={logits.shape}. The file may be of another data set."
-        )
+    _check_logits(logits, y_true, classes)
     scores = {}
     chosen = decisions(y_true, logits, thresholds)
     for name, (metric, truth, decision) in chosen.items():
@@ -278,6 +275,18 @@ def validation_macro_f1(
         decided = (logits >= 0).astype(int)
         return label_metrics.label_macro_f1(y_true, decided)
     return metrics.macro_f1.over(num_classes)(y_true, logits.argmax(axis=1))
+
+
+def _check_logits(
+    logits: np.ndarray, y_true: np.ndarray, classes: Sequence[str]
+) -> None:
+    expected = (len(y_true), len(classes))
+    if logits.shape != expected:
+        raise ValueError(
+            f"Expected `logits` of shape {expected}, one for each of "
+            f"{len(classes)} classes. Received: shape={logits.shape}. The "
+            "file may be of another data set."
+        )
 
 
 def _class_f1_metric(multi_label: bool, num_classes: int) -> CountMetric:

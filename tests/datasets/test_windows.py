@@ -21,6 +21,14 @@ def test_counts_windows_of_each_class():
     assert windows.class_counts() == {"N": 1, "V": 2, "F": 0}
 
 
+def test_windows_may_have_several_classes_or_none():
+    y = np.array([[1, 1], [0, 1], [0, 0]])
+    windows = make(y=y)
+    assert windows.multi_label and not make().multi_label
+    assert windows.class_counts() == {"N": 1, "V": 2}
+    np.testing.assert_array_equal(concatenate([windows, windows]).y[3:], y)
+
+
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
@@ -31,6 +39,10 @@ def test_counts_windows_of_each_class():
         ({"y": np.array([0.0, 1.0, 1.0])}, "float64"),
         ({"y": np.array([0, 1, 2])}, "from 0 to 2"),
         ({"y": np.array([-1, 1, 1])}, "from -1 to 1"),
+        ({"y": np.zeros((3, 3), int)}, r"`y`.*int64 of shape \(3, 3\)"),
+        ({"y": np.zeros((2, 2), int)}, r"`y`.*of shape \(2, 2\)"),
+        ({"y": np.zeros((3, 2))}, r"`y`.*float64 of shape \(3, 2\)"),
+        ({"y": np.array([[0, 2], [0, 0], [0, 0]])}, "from 0 to 2"),
         ({"groups": np.array(["a"])}, "`groups`"),
         ({"groups": np.array([0.5, 1.0, 1.0])}, "integers or strings"),
         ({"classes": ("N", "N")}, "distinct"),
