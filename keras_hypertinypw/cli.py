@@ -18,6 +18,7 @@ from typing import Any
 from absl.flags import argparse_flags
 
 from keras_hypertinypw import commands, interruption
+from keras_hypertinypw.fit_kinds import KINDS
 from keras_hypertinypw.run_config import RunConfig, Schedule
 from keras_hypertinypw.spec import RESIDENCIES, SYNTHESES
 from keras_hypertinypw.tasks import TASKS
@@ -231,6 +232,12 @@ def _add_fit(subparsers: Any) -> None:
         metavar="KB",
         help="flash for the file, and for the op's code where it is needed, "
         "in kB of 1,024 bytes",
+    )
+    parser.add_argument(
+        "--kinds",
+        nargs="+",
+        choices=KINDS,
+        help="kinds of networks to try; all of them if left out",
     )
     _add_schedule(parser)
 

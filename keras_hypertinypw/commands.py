@@ -12,6 +12,7 @@ from collections.abc import Callable
 
 from keras_hypertinypw.datasets.windows import Windows
 from keras_hypertinypw.files import write_atomically
+from keras_hypertinypw.fit_kinds import KINDS
 from keras_hypertinypw.input_files import load_array
 from keras_hypertinypw.progress import stage
 from keras_hypertinypw.run_config import RunConfig, Schedule
@@ -26,7 +27,12 @@ Command = Callable[[argparse.Namespace], Outcome]
 
 def train(options: argparse.Namespace) -> Outcome:
     """Implements `hypertinypw train`."""
-    config = RunConfig(
+    return _run(train_config(options), options)
+
+
+def train_config(options: argparse.Namespace) -> RunConfig:
+    """Returns what the options of `train` say."""
+    return RunConfig(
         dataset=options.dataset,
         stored=options.stored,
         width=options.width,
@@ -40,7 +46,6 @@ def train(options: argparse.Namespace) -> Outcome:
             _schedule(options), kernel_bits=options.kernel_bits
         ),
     )
-    return _run(config, options)
 
 
 def _schedule(options: argparse.Namespace) -> Schedule:
@@ -66,6 +71,7 @@ def fit(options: argparse.Namespace) -> Outcome:
         round(options.budget_kb * 1024),
         out,
         schedule=_schedule(options),
+        kinds=options.kinds or tuple(KINDS),
         data_dir=options.data_dir,
         download=options.download,
         command=options.command_line,

@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 
 from keras_hypertinypw import plots, scoring
 from keras_hypertinypw.files import write_atomically
-from keras_hypertinypw.fitting import KINDS
+from keras_hypertinypw.fit_kinds import KINDS
 from keras_hypertinypw.run_config import RunConfig
 from keras_hypertinypw.tasks import TASKS
 

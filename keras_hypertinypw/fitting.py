@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import pathlib
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -18,8 +19,8 @@ from keras_hypertinypw.errors import ConversionError
 from keras_hypertinypw.evaluation import metrics, selection
 from keras_hypertinypw.evaluation.bootstrap import bootstrap_ci
 from keras_hypertinypw.files import write_atomically
+from keras_hypertinypw.fit_kinds import KINDS, Kind
 from keras_hypertinypw.interpreter import Interpreter
-from keras_hypertinypw.op_size import op_code_bytes
 from keras_hypertinypw.progress import stage
 from keras_hypertinypw.run_config import RunConfig, Schedule
 from keras_hypertinypw.slim import slim
@@ -28,55 +29,6 @@ from keras_hypertinypw.training import train
 from keras_hypertinypw.width_search import untrained_file, widest
 
 _BOOTSTRAP_SEED = 0
-
-
-@dataclasses.dataclass(frozen=True)
-class Kind:
-    """One way to spend the bytes of pointwise kernels.
-
-    Attributes:
-        title: As in "the stored int8 network".
-        kernel_bits: Of stored kernels.
-        config: Fields of `RunConfig` that make it.
-    """
-
-    title: str
-    kernel_bits: int
-    config: dict[str, Any]
-
-    @property
-    def needs_op(self) -> bool:
-        """Whether its firmware needs GeneratePW."""
-        return not self.config.get("stored")
-
-    @property
-    def code_bytes(self) -> int:
-        """Flash of the op, without its faster path."""
-        return op_code_bytes(fastest=False) if self.needs_op else 0
-
-
-def _generated(title: str, block_size: int, hidden_units: int) -> Kind:
-    return Kind(
-        title,
-        4,
-        {
-            "generate_first": True,
-            "hidden_units": (hidden_units,),
-            "code_dim": 16,
-            "code_bits": 1,
-            "block_size": block_size,
-            "use_skip": True,
-        },
-    )
-
-
-# The best of each family in `benchmarks/results/frontier.jsonl`.
-KINDS = {
-    "stored_int8": Kind("stored int8", 8, {"stored": True}),
-    "stored_int4": Kind("stored int4", 4, {"stored": True}),
-    "generated_1": _generated("generated (1 bit a weight)", 16, 16),
-    "generated_0.5": _generated("generated (0.5 bit a weight)", 32, 32),
-}
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -100,14 +52,8 @@ class Fitted:
     @property
     def name(self) -> str:
         """Of the network, in a sentence."""
-        return f"the {KINDS[self.kind].title} network of width " + str(
-            self.config.width
-        )
-
-    @property
-    def total_bytes(self) -> int:
-        """Bytes of the file, and of the op if it needs it."""
-        return len(self.content) + KINDS[self.kind].code_bytes
+        title = KINDS[self.kind].title
+        return f"the {title} network of width {self.config.width}"
 
 
 def fit(
@@ -116,6 +62,7 @@ def fit(
     out: pathlib.Path,
     *,
     schedule: Schedule,
+    kinds: Sequence[str] = tuple(KINDS),
     data_dir: str | None = None,
     download: bool = False,
     command: str,
@@ -131,6 +78,7 @@ def fit(
         out: Folder; gets `model.tflite`, `fit.json` and a folder for each
             kind.
         schedule: The same for every kind.
+        kinds: Keys of `KINDS` to try.
         data_dir: Folder of the data set.
         download: Whether to download what is not there.
         command: The command line, for the record.
@@ -147,14 +95,14 @@ def fit(
         task.load(split, data_dir=data_dir, download=download)
         for split in ("train", "validation", "test")
     )
-    if validation.y.ndim != 1:
+    if validation.multi_label:
         raise ValueError(
             "Expected a data set whose windows have one class each. Received: "
             f"'{dataset}', with several labels. Compare widths by hand, with "
             "`hypertinypw train`."
         )
     base = RunConfig(dataset=dataset, schedule=schedule)
-    configs = _configs(base, budget, windows, out)
+    configs = _configs(kinds, base, budget, windows, out)
     fitted = [
         _train(kind, config, task, windows, validation, out / kind)
         for kind, config in tqdm(configs.items(), desc="Kinds", unit="kind")
@@ -175,7 +123,7 @@ def fit(
     result = {
         "budget_bytes": budget,
         "kinds": [_row(f, validation) for f in fitted],
-        "left_out": [kind for kind in KINDS if kind not in configs],
+        "left_out": [kind for kind in kinds if kind not in configs],
         "chosen": best.kind,
         "reason": choice.reason,
         "config": dataclasses.asdict(best.config),
@@ -191,27 +139,32 @@ def fit(
 
 
 def _configs(
-    base: RunConfig, budget: int, windows: Windows, out: pathlib.Path
+    kinds: Sequence[str],
+    base: RunConfig,
+    budget: int,
+    windows: Windows,
+    out: pathlib.Path,
 ) -> dict[str, RunConfig]:
     """Returns the widest network of each kind that has one."""
     found: dict[str, RunConfig] = {}
-    least = None
-    for name, kind in tqdm(KINDS.items(), desc="Sizing", unit="kind"):
+    taken: list[int] = []
+    for name in tqdm(kinds, desc="Sizing", unit="kind"):
+        kind = KINDS[name]
         sizes = _Sizes(base, kind, windows, out / name / "sizes.json")
         width = widest(
             sizes.measure,
             budget - kind.code_bytes,
-            least=8 if kind.needs_op else 2,
+            least=kind.least_width,
         )
         if width is not None:
             found[name] = sizes.config(width)
-        elif not kind.needs_op:
-            least = min(least or sizes.measure(2), sizes.measure(2))
+        else:
+            taken.append(sizes.measure(kind.least_width) + kind.code_bytes)
     if not found:
         raise ConversionError(
             "Expected a budget that holds a network. Received: "
-            f"{budget:,} B; the smallest one, of width 2, takes {least:,} B. "
-            "Raise the budget."
+            f"{budget:,} B; the smallest one takes {min(taken):,} B. Raise the "
+            "budget."
         )
     return found
 
@@ -295,10 +248,15 @@ def _train(
     return Fitted(kind, config, content, logits.argmax(axis=1), arena_bytes)
 
 
+def macro_f1(windows: Windows, decisions: np.ndarray) -> float:
+    """Returns the macro-F1 of decided classes, `(num_windows,)`."""
+    metric = metrics.macro_f1.over(len(windows.classes))
+    return metric(windows.y, decisions)
+
+
 def _row(fitted: Fitted, validation: Windows) -> dict[str, Any]:
-    metric = metrics.macro_f1.over(len(validation.classes))
     interval = bootstrap_ci(
-        metric,
+        metrics.macro_f1.over(len(validation.classes)),
         validation.y,
         fitted.decisions,
         groups=validation.groups,
@@ -310,7 +268,7 @@ def _row(fitted: Fitted, validation: Windows) -> dict[str, Any]:
         "file_bytes": len(fitted.content),
         "op_code_bytes": KINDS[fitted.kind].code_bytes,
         "arena_bytes": fitted.arena_bytes,
-        "val_macro_f1": metric(validation.y, fitted.decisions),
+        "val_macro_f1": macro_f1(validation, fitted.decisions),
         "low": interval.low,
         "high": interval.high,
     }
