@@ -62,6 +62,9 @@ def untrained_file(
             layer.set_weights(
                 [rng.uniform(0.5, 1, w.shape) for w in layer.get_weights()]
             )
+            # Near 0, or a ReLU behind it might never open.
+            mean = layer.moving_mean
+            mean.assign(rng.uniform(-0.1, 0.1, mean.shape))
         elif isinstance(layer, keras.layers.Dense):
             layer.bias.assign(rng.normal(size=layer.bias.shape))
     x = rng.normal(size=(_SAMPLES, *model.input_shape[1:]))
