@@ -17,6 +17,7 @@ ARITHMETIC = (
     TFLM_OPS / "generate_pw.cc",
     TFLM_OPS / "generate_pw_format.cc",
     TFLM_OPS / "generate_pw_lanes.cc",
+    TFLM_OPS / "generate_pw_shared.cc",
 )
 SUPPORT = (FIRMWARE / "startup.cc", FIRMWARE / "input_file.cc")
 PACKAGES = {

@@ -78,9 +78,13 @@ class Sizes:
                 self._contender.convert,
                 kernel_bits=self._contender.kernel_bits,
             )
-            self._known[str(width)] = len(content)
-            write_atomically(self._path, json.dumps(self._known).encode())
+            self.correct(width, len(content))
         return self._known[str(width)]
+
+    def correct(self, width: int, size: int) -> None:
+        """Keeps what a file of that width takes, in bytes."""
+        self._known[str(width)] = size
+        write_atomically(self._path, json.dumps(self._known).encode())
 
 
 def multiply_accumulates(dense: bytes) -> int:

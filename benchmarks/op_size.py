@@ -28,6 +28,7 @@ SOURCES = (
     "generate_pw_format",
     "generate_pw_lanes",
     "generate_pw_op",
+    "generate_pw_shared",
 )
 TFLM_OPS = pathlib.Path(__file__).resolve().parent.parent / "tflm_ops"
 FLAGS = (

@@ -30,6 +30,11 @@ if TYPE_CHECKING:
     from keras_hypertinypw.layers import HyperPointwise
     from keras_hypertinypw.loading import load_model
     from keras_hypertinypw.quantization import quantize_model
+    from keras_hypertinypw.shared_generator import (
+        SharedFirmware,
+        embed_generator,
+        share_generator,
+    )
     from keras_hypertinypw.slim import slim_with_report
     from keras_hypertinypw.swap import swap_errors, swap_pointwise
     from keras_hypertinypw.verification import verify
@@ -41,15 +46,18 @@ _MODULES = {
     "FrozenModel": "freezing",
     "HyperPointwise": "layers",
     "Interpreter": "interpreter",
+    "SharedFirmware": "shared_generator",
     "WeightGenerator": "generator",
     "compare_outputs": "int4_cost",
     "convert_keras_model": "converter",
+    "embed_generator": "shared_generator",
     "export_arduino": "arduino",
     "freeze": "freezing",
     "generator_scope": "generator",
     "load_model": "loading",
     "pack_int4": "int4",
     "quantize_model": "quantization",
+    "share_generator": "shared_generator",
     "slim_with_report": "slim",
     "swap_errors": "swap",
     "swap_pointwise": "swap",
@@ -63,10 +71,12 @@ __all__ = [
     "FrozenModel",
     "HyperPointwise",
     "Interpreter",
+    "SharedFirmware",
     "WeightGenerator",
     "__version__",
     "compare_outputs",
     "convert_keras_model",
+    "embed_generator",
     "export_arduino",
     "footprint",
     "freeze",
@@ -75,6 +85,7 @@ __all__ = [
     "materialize",
     "pack_int4",
     "quantize_model",
+    "share_generator",
     "slim",
     "slim_with_report",
     "swap_errors",

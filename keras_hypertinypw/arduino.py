@@ -13,7 +13,7 @@ from keras_hypertinypw.arduino_library import LIBRARY, library_files
 from keras_hypertinypw.arduino_sketch import sketch_files
 from keras_hypertinypw.arena import predict_arena
 from keras_hypertinypw.errors import ConversionError
-from keras_hypertinypw.files import write_folder
+from keras_hypertinypw.files import require_absent, write_folder
 from keras_hypertinypw.golden_cases import golden_cases
 from keras_hypertinypw.memory_planner import align
 from keras_hypertinypw.op_options import set_synthesis
@@ -109,7 +109,7 @@ def export_arduino(
     if arena_size is not None:
         arena_size = checks.positive_int("arena_size", arena_size)
     folder = pathlib.Path(output_dir)
-    _require_absent(folder)
+    require_absent(folder)
     if synthesis is not None:
         model_content = set_synthesis(model_content, synthesis)
     cases = golden_cases(model_content)
@@ -138,15 +138,6 @@ def _check_sketch_name(name: str) -> None:
             "Expected `sketch_name` of at most 63 letters, digits, '_', '-' "
             "and '.', with a letter, a digit or '_' first and no '.' last, "
             f"and none of {_RESERVED}. Received: sketch_name={name!r}."
-        )
-
-
-def _require_absent(folder: pathlib.Path) -> None:
-    is_empty = folder.is_dir() and not any(folder.iterdir())
-    if (folder.exists() or folder.is_symlink()) and not is_empty:
-        raise FileExistsError(
-            "Expected a new or empty folder to export into. Received: "
-            f"'{folder}', which is neither. Choose another one, or delete it."
         )
 
 

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import pathlib
 import string
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 
 import numpy as np
 
+from keras_hypertinypw import c_arrays
 from keras_hypertinypw.flatbuffer import read_model
 from keras_hypertinypw.golden_cases import GoldenCases
 from keras_hypertinypw.tflm_resolver import require_arduino, resolver_calls
 from keras_hypertinypw.version import __version__
 
 TEMPLATES = pathlib.Path(__file__).resolve().parent / "arduino_files"
-_LINE_VALUES = 16
 
 # Chirale_TensorFLowLite 2.0.0 is TFLM of 2023, whose MEAN rounds another way
 # than today's: a step there, and one at the output of all networks tried. The
@@ -67,10 +67,9 @@ def sketch_files(
             add_operators="\n".join(f"  resolver.{call};" for call in calls),
         ),
         "model_data.h": render("model_data.h", model_size=len(model_content)),
-        "model_data.cpp": _source(
+        "model_data.cpp": c_arrays.source(
             "model_data.h",
-            "alignas(16) const unsigned char kModelData[kModelSize] = {\n"
-            f"{_values(model_content)}}};\n",
+            c_arrays.byte_array("kModelData[kModelSize]", model_content),
         ),
         "golden_data.h": render(
             "golden_data.h",
@@ -80,7 +79,7 @@ def sketch_files(
             input_size=cases.inputs.shape[1],
             output_size=cases.outputs.shape[1],
         ),
-        "golden_data.cpp": _source(
+        "golden_data.cpp": c_arrays.source(
             "golden_data.h",
             _table("kGoldenInputs[kNumCases][kInputSize]", cases.inputs),
             _table("kGoldenOutputs[kNumCases][kOutputSize]", cases.outputs),
@@ -90,18 +89,7 @@ def sketch_files(
     }
 
 
-def _source(header: str, *definitions: str) -> bytes:
-    return "\n".join([f'#include "{header}"\n', *definitions]).encode()
-
-
 def _table(declaration: str, rows: np.ndarray) -> str:
-    body = ",\n".join("{\n" + _values(row.tolist()) + "}" for row in rows)
+    lines = [c_arrays.values(row.tolist()) for row in rows]
+    body = ",\n".join("{\n" + text + "}" for text in lines)
     return f"const signed char {declaration} = {{\n{body}}};\n"
-
-
-def _values(values: Iterable[int]) -> str:
-    numbers = [str(value) for value in values]
-    starts = range(0, len(numbers), _LINE_VALUES)
-    return "".join(
-        f"  {', '.join(numbers[i : i + _LINE_VALUES])},\n" for i in starts
-    )

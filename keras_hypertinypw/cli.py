@@ -18,7 +18,8 @@ from typing import Any
 from absl.flags import argparse_flags
 
 from keras_hypertinypw import commands, interruption
-from keras_hypertinypw.run_config import RunConfig
+from keras_hypertinypw.fit_kinds import KINDS
+from keras_hypertinypw.run_config import RunConfig, Schedule
 from keras_hypertinypw.spec import RESIDENCIES, SYNTHESES
 from keras_hypertinypw.tasks import TASKS
 
@@ -67,7 +68,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _interrupted(options: argparse.Namespace, signals: Sequence[int]) -> int:
     way_out = "Give the same command again to start over."
-    if options.function in (commands.train, commands.demo):
+    if options.function in (commands.train, commands.fit, commands.demo):
         way_out = "It continues when the same command is given again."
     sys.stderr.write(f"\nhypertinypw {options.name}: interrupted. {way_out}\n")
     return EXIT_SIGNAL + (signals[0] if signals else signal.SIGINT)
@@ -86,6 +87,7 @@ def build_parser() -> argparse.ArgumentParser:
         title="commands", metavar="COMMAND", required=True
     )
     _add_train(subparsers)
+    _add_fit(subparsers)
     _add_demo(subparsers)
     _add_convert(subparsers)
     _add_evaluate(subparsers)
@@ -96,6 +98,7 @@ def build_parser() -> argparse.ArgumentParser:
         "Count every byte of a .tflite file.",
     )
     _add_model(footprint)
+    _add_generator(footprint)
     footprint.add_argument(
         "--report",
         metavar="FILE.html",
@@ -109,6 +112,7 @@ def build_parser() -> argparse.ArgumentParser:
         "and compare every output value and kernel.",
     )
     _add_model(verify)
+    _add_generator(verify)
     materialize = _add_command(
         subparsers,
         "materialize",
@@ -116,9 +120,11 @@ def build_parser() -> argparse.ArgumentParser:
         "Fold every GeneratePW op into a constant, for desktop tools.",
     )
     _add_model(materialize)
+    _add_generator(materialize)
     _add_out(materialize, None, "where to write the plain .tflite")
     _add_int4(subparsers)
     _add_slim(subparsers)
+    _add_share(subparsers)
     _add_export_arduino(subparsers)
     return parser
 
@@ -146,6 +152,13 @@ def _add_command(
 
 def _add_model(parser: Any) -> None:
     parser.add_argument("model", metavar="MODEL", help="a .tflite file")
+
+
+def _add_generator(
+    parser: Any,
+    text: str = "the generator.bin that `share` wrote with the model",
+) -> None:
+    parser.add_argument("--generator", metavar="FILE.bin", help=text)
 
 
 def _add_out(parser: Any, default: str | None, text: str) -> None:
@@ -176,15 +189,6 @@ def _add_train(subparsers: Any) -> None:
         code_dim=(config.code_dim, "length of a code vector"),
         code_bits=(config.code_bits, "bits of a code: 1, 2, 4 or 8"),
         block_size=(config.block_size, "weights made from one code vector"),
-        float_epochs=(
-            None,
-            "epochs in float; if left out, what suits the data set",
-        ),
-        quantized_epochs=(
-            None,
-            "quantization-aware epochs; if left out, what suits the data set",
-        ),
-        seed=(config.schedule.seed, "of initial values and batches"),
         kernel_bits=(
             config.schedule.kernel_bits,
             "bits of stored kernels: 8, or 4, which are packed as `int4` does",
@@ -201,6 +205,55 @@ def _add_train(subparsers: Any) -> None:
         "--use_skip",
         action="store_true",
         help="add a linear skip to the generator",
+    )
+    parser.add_argument(
+        "--generate_first",
+        action="store_true",
+        help="generate the first pointwise kernel, too",
+    )
+    _add_schedule(parser)
+
+
+def _add_fit(subparsers: Any) -> None:
+    parser = _add_command(
+        subparsers,
+        "fit",
+        commands.fit,
+        "Train the widest network of each kind, stored and generated, that "
+        "fits a budget of bytes, choose on the validation split, and say why. "
+        "An interrupted run continues when the same command is given again.",
+    )
+    _add_data(parser)
+    _add_out(parser, "build/fit", "folder of results and checkpoints")
+    parser.add_argument(
+        "--budget_kb",
+        type=float,
+        required=True,
+        metavar="KB",
+        help="flash for the file, and for the op's code where it is needed, "
+        "in kB of 1,024 bytes",
+    )
+    parser.add_argument(
+        "--kinds",
+        nargs="+",
+        choices=KINDS,
+        help="kinds of networks to try; all of them if left out",
+    )
+    _add_schedule(parser)
+
+
+def _add_schedule(parser: Any) -> None:
+    _add_numbers(
+        parser,
+        float_epochs=(
+            None,
+            "epochs in float; if left out, what suits the data set",
+        ),
+        quantized_epochs=(
+            None,
+            "quantization-aware epochs; if left out, what suits the data set",
+        ),
+        seed=(Schedule.seed, "of initial values and batches"),
     )
 
 
@@ -327,6 +380,7 @@ def _add_slim(subparsers: Any) -> None:
         "read, share the rest, and compare both files in TFLM.",
     )
     _add_model(parser)
+    _add_generator(parser)
     parser.add_argument("out", metavar="OUT", help="where to write the result")
     parser.add_argument(
         "--report",
@@ -344,6 +398,24 @@ def _add_slim(subparsers: Any) -> None:
     )
     parser.add_argument(
         "--keep_signatures", action="store_true", help="keep signatures"
+    )
+
+
+def _add_share(subparsers: Any) -> None:
+    parser = _add_command(
+        subparsers,
+        "share",
+        commands.share,
+        "Take the generator out of models that have the same, so that a "
+        "firmware stores it once. Writes the models, generator.bin, and the "
+        "same as an array in C++.",
+    )
+    parser.add_argument(
+        "models", metavar="MODEL", nargs="+", help="a .tflite file"
+    )
+    _add_out(parser, None, "a new or empty folder")
+    _add_generator(
+        parser, "what a firmware has already, for a model that is new to it"
     )
 
 

@@ -12,6 +12,7 @@ from collections.abc import Callable
 
 from keras_hypertinypw.datasets.windows import Windows
 from keras_hypertinypw.files import write_atomically
+from keras_hypertinypw.fit_kinds import KINDS
 from keras_hypertinypw.input_files import load_array
 from keras_hypertinypw.progress import stage
 from keras_hypertinypw.run_config import RunConfig, Schedule
@@ -26,12 +27,12 @@ Command = Callable[[argparse.Namespace], Outcome]
 
 def train(options: argparse.Namespace) -> Outcome:
     """Implements `hypertinypw train`."""
-    epochs = {
-        name: getattr(options, name)
-        for name in ("float_epochs", "quantized_epochs")
-        if getattr(options, name) is not None
-    }
-    config = RunConfig(
+    return _run(train_config(options), options)
+
+
+def train_config(options: argparse.Namespace) -> RunConfig:
+    """Returns what the options of `train` say."""
+    return RunConfig(
         dataset=options.dataset,
         stored=options.stored,
         width=options.width,
@@ -40,14 +41,43 @@ def train(options: argparse.Namespace) -> Outcome:
         code_bits=options.code_bits,
         block_size=options.block_size,
         use_skip=options.use_skip,
+        generate_first=options.generate_first,
         schedule=dataclasses.replace(
-            TASKS[options.dataset].schedule,
-            **epochs,
-            seed=options.seed,
-            kernel_bits=options.kernel_bits,
+            _schedule(options), kernel_bits=options.kernel_bits
         ),
     )
-    return _run(config, options)
+
+
+def _schedule(options: argparse.Namespace) -> Schedule:
+    """Returns the data set's schedule, but for what the user says."""
+    said = {
+        name: getattr(options, name)
+        for name in ("float_epochs", "quantized_epochs")
+        if getattr(options, name) is not None
+    }
+    return dataclasses.replace(
+        TASKS[options.dataset].schedule, **said, seed=options.seed
+    )
+
+
+def fit(options: argparse.Namespace) -> Outcome:
+    """Implements `hypertinypw fit`."""
+    with stage("Starting TensorFlow"):
+        from keras_hypertinypw import fit_report, fitting
+
+    out = pathlib.Path(options.out)
+    result = fitting.fit(
+        options.dataset,
+        round(options.budget_kb * 1024),
+        out,
+        schedule=_schedule(options),
+        kinds=options.kinds or tuple(KINDS),
+        data_dir=options.data_dir,
+        download=options.download,
+        command=options.command_line,
+    )
+    fit_report.write_picture(out / "fit.png", result)
+    return EXIT_OK, fit_report.summary(result, out), result
 
 
 def demo(options: argparse.Namespace) -> Outcome:
@@ -164,15 +194,20 @@ def footprint(options: argparse.Namespace) -> Outcome:
     from keras_hypertinypw.errors import ConversionError
     from keras_hypertinypw.interpreter import Interpreter
     from keras_hypertinypw.savings import measure_savings
+    from keras_hypertinypw.shared_generator import embed_generator as embed
 
-    content = _read(options.model)
-    sizes = count(content)  # Bad files fail here, before TFLM starts.
-    with Interpreter(content) as interpreter:
+    content, generator = _read(options.model), _read_generator(options)
+    # Bad files fail here, before TFLM starts.
+    sizes = count(content, generator=generator)
+    with Interpreter(content, generator=generator) as interpreter:
         sizes = dataclasses.replace(
             sizes, arena_bytes=interpreter.arena_used_bytes
         )
     try:
-        device = device_footprint(content)
+        # Where the generator lies changes neither arena nor instructions.
+        device = device_footprint(
+            content if generator is None else embed(content, generator)
+        )
         prediction = str(device)
     except ConversionError as error:
         device, prediction = None, f"arena, predicted: none. {error}"
@@ -194,6 +229,7 @@ def footprint(options: argparse.Namespace) -> Outcome:
             device,
             savings,
             command=options.command_line,
+            generator=generator,
         )
     record = {
         **sizes.to_dict(),
@@ -207,7 +243,9 @@ def verify(options: argparse.Namespace) -> Outcome:
     """Implements `hypertinypw verify`."""
     from keras_hypertinypw import verification
 
-    result = verification.verify(_read(options.model))
+    result = verification.verify(
+        _read(options.model), generator=_read_generator(options)
+    )
     status = EXIT_OK if result.identical else EXIT_NEGATIVE
     return status, str(result), dataclasses.asdict(result)
 
@@ -216,7 +254,7 @@ def materialize(options: argparse.Namespace) -> Outcome:
     """Implements `hypertinypw materialize`."""
     from keras_hypertinypw import materialize as fold
 
-    content = fold(_read(options.model))
+    content = fold(_read(options.model), generator=_read_generator(options))
     write_atomically(pathlib.Path(options.out), content)
     return _written(options.out, content)
 
@@ -231,6 +269,7 @@ def slim(options: argparse.Namespace) -> Outcome:
         desktop=options.desktop,
         keep_metadata=options.keep_metadata,
         keep_signatures=options.keep_signatures,
+        generator=_read_generator(options),
     )
     write_atomically(pathlib.Path(options.out), slimmed)
     status, text, record = _written(options.out, slimmed)
@@ -239,6 +278,37 @@ def slim(options: argparse.Namespace) -> Outcome:
     if options.report:
         text = f"{text}\n{report}"
     return status, text, {**record, **report.to_dict()}
+
+
+def share(options: argparse.Namespace) -> Outcome:
+    """Implements `hypertinypw share`."""
+    from keras_hypertinypw import shared_files, shared_generator
+
+    names = [pathlib.Path(path).name for path in options.models]
+    shared_files.require_room(names, options.out)
+    contents = [_read(path) for path in options.models]
+    generator = _read_generator(options)
+    with stage("Comparing in TFLM"):
+        firmware = shared_generator.share_generator(
+            contents, generator=generator
+        )
+    shared_files.write_shared(firmware, names, options.out)
+    before, after = sum(map(len, contents)), firmware.num_bytes
+    sizes = dict(zip(names, map(len, firmware.model_contents), strict=True))
+    lines = [f"{name}: {size:,} B" for name, size in sizes.items()]
+    lines += [
+        f"{shared_files.GENERATOR_FILE}: {len(firmware.generator):,} B",
+        f"Wrote {options.out}: {after:,} B in all, before {before:,} B. Every "
+        "output that TFLM computes is the same.",
+    ]
+    record = {
+        "path": options.out,
+        "models": sizes,
+        "generator_bytes": len(firmware.generator),
+        "num_bytes": after,
+        "num_bytes_before": before,
+    }
+    return EXIT_OK, "\n".join(lines), record
 
 
 def export_arduino(options: argparse.Namespace) -> Outcome:
@@ -257,12 +327,18 @@ def export_arduino(options: argparse.Namespace) -> Outcome:
     return EXIT_OK, str(exported), exported.to_dict()
 
 
-def _read(path: str) -> bytes:
+def _read_generator(options: argparse.Namespace) -> bytes | None:
+    if options.generator is None:
+        return None
+    return _read(options.generator, "the generator.bin that `share` wrote")
+
+
+def _read(path: str, what: str = "a .tflite file") -> bytes:
     try:
         return pathlib.Path(path).read_bytes()
     except OSError as error:
         raise OSError(
-            f"Expected a .tflite file. Received: '{path}': {error.strerror}. "
+            f"Expected {what}. Received: '{path}': {error.strerror}. "
             "Check the path."
         ) from error
 

@@ -34,6 +34,20 @@ def write_atomically(path: pathlib.Path, content: bytes) -> None:
         raise _explained(path, len(content), error) from error
 
 
+def require_absent(folder: pathlib.Path) -> None:
+    """Checks that there is room for a new folder.
+
+    Raises:
+        FileExistsError: If something is there, but for an empty folder.
+    """
+    is_empty = folder.is_dir() and not any(folder.iterdir())
+    if (folder.exists() or folder.is_symlink()) and not is_empty:
+        raise FileExistsError(
+            "Expected a new or empty folder to export into. Received: "
+            f"'{folder}', which is neither. Choose another one, or delete it."
+        )
+
+
 def write_folder(path: pathlib.Path, files: Mapping[str, bytes]) -> None:
     """Writes a folder under a temporary name, then renames it.
 

@@ -105,23 +105,31 @@ class Footprint:
 
 
 def footprint(
-    model_content: bytes, *, arena_bytes: int | None = None
+    model_content: bytes,
+    *,
+    arena_bytes: int | None = None,
+    generator: bytes | None = None,
 ) -> Footprint:
     """Attributes every byte of a `.tflite` file.
 
     Args:
         model_content: Bytes of a `.tflite`, with or without GeneratePW.
         arena_bytes: Arena size that TFLM reports (`Interpreter`), if known.
+        generator: The blob that the file refers to, if it does. It is no part
+            of the file, and counts nothing.
 
     Raises:
-        ConversionError: If the file or a GeneratePW op in it is damaged.
+        ConversionError: If the file or a GeneratePW op in it is damaged, or
+            the blob that it refers to is missing.
     """
     model = read_model(model_content)
     vectors = {v.path: v for v in walk_vectors(model_content) if v.size}
     by_part = count_bytes(
         len(model_content), PARTS, _part_vectors(model, vectors)
     )
-    specs = [read_spec(model, op) for op in generate_operators(model)]
+    specs = [
+        read_spec(model, op, generator) for op in generate_operators(model)
+    ]
     return Footprint(
         len(model_content),
         by_part,

@@ -31,6 +31,7 @@ def write_page(
     savings: Savings | None,
     *,
     command: str,
+    generator: bytes | None = None,
 ) -> None:
     """Writes a page about the bytes of a file.
 
@@ -42,8 +43,9 @@ def write_page(
         device: What is predicted for a microcontroller, if anything.
         savings: What smaller forms of the file take, if that is known.
         command: The command line, for the record.
+        generator: The blob that the file refers to, if it does.
     """
-    values, specs = sizes.to_dict(), read_specs(content)
+    values, specs = sizes.to_dict(), read_specs(content, generator=generator)
     kernels = html_page.tile(
         "Generated kernels", str(len(specs)), "made on the device, not stored"
     )

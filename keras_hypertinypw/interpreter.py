@@ -12,9 +12,11 @@ from keras_hypertinypw import checks, flatbuffer
 from keras_hypertinypw.errors import ConversionError
 from keras_hypertinypw.op_insertion import (
     GENERATE_PW_OP,
+    GENERATOR_INPUT,
     check_only_source,
 )
 from keras_hypertinypw.runtimes import Backend, LiteRtBackend, TflmBackend
+from keras_hypertinypw.spec_reader import resolve_reference
 
 Runtime = Literal["tflm", "litert"]
 RUNTIMES: tuple[Runtime, ...] = ("tflm", "litert")
@@ -61,10 +63,12 @@ class Interpreter:
             reference kernels; it has no GeneratePW, so `materialize` first.
         arena_size: Size of TFLM's tensor arena, in bytes. None takes what the
             model needs.
+        generator: The blob that the file refers to, if it does; see
+            `share_generator`.
 
     Raises:
-        ConversionError: If the file is damaged, the runtime refuses it, or
-            the arena is too small.
+        ConversionError: If the file is damaged, the runtime refuses it, the
+            arena is too small, or the blob that it refers to is missing.
         RuntimeError: If TFLM's host library cannot be compiled.
 
     Example:
@@ -78,6 +82,7 @@ class Interpreter:
         *,
         runtime: Runtime = "tflm",
         arena_size: int | None = None,
+        generator: bytes | None = None,
     ) -> None:
         if runtime not in RUNTIMES:
             raise ValueError(
@@ -92,9 +97,12 @@ class Interpreter:
         self._input = _read_port(graph, "input", graph.inputs)
         self._output = _read_port(graph, "output", graph.outputs)
         self._generated = _read_generated(model)
+        _check_references(model, generator)
         self._backend: Backend
         if runtime == "tflm":
-            self._backend = TflmBackend(bytes(model_content), arena_size)
+            self._backend = TflmBackend(
+                bytes(model_content), arena_size, generator
+            )
         else:
             self._backend = LiteRtBackend(bytes(model_content))
 
@@ -259,6 +267,18 @@ def _read_port(graph: schema.SubGraphT, what: str, indices: list[int]) -> _Port:
         float(scales[0]) if len(scales) else 0.0,
         int(zero_points[0]) if len(zero_points) else 0,
     )
+
+
+def _check_references(model: schema.ModelT, shared: bytes | None) -> None:
+    """Explains what TFLM would only report; leaves all else to it."""
+    for graph in model.subgraphs:
+        for operator in graph.operators:
+            if flatbuffer.custom_name(model, operator) != GENERATE_PW_OP:
+                continue
+            for index in operator.inputs[GENERATOR_INPUT:]:
+                data = model.buffers[graph.tensors[index].buffer].data
+                if data is not None:
+                    resolve_reference(bytes(bytearray(data)), shared)
 
 
 def _read_generated(model: schema.ModelT) -> list[_Generated]:

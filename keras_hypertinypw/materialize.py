@@ -21,7 +21,9 @@ from keras_hypertinypw.pruning import (
 )
 
 
-def materialize(model_content: bytes) -> bytes:
+def materialize(
+    model_content: bytes, *, generator: bytes | None = None
+) -> bytes:
     """Folds every GeneratePW op into the constant kernel that it synthesizes.
 
     The result holds only builtin operators as far as the model does, runs in
@@ -30,14 +32,16 @@ def materialize(model_content: bytes) -> bytes:
 
     Args:
         model_content: Bytes of a `.tflite`, with or without GeneratePW.
+        generator: The blob that the file refers to, if it does; see
+            `share_generator`.
 
     Returns:
         Bytes of an equivalent `.tflite` without GeneratePW; `model_content`
         itself if there is nothing to do.
 
     Raises:
-        ConversionError: If the file is damaged, or a GeneratePW op is
-            malformed.
+        ConversionError: If the file is damaged, a GeneratePW op is
+            malformed, or the blob that it refers to is missing.
     """
     model = read_model(model_content)
     operators = generate_operators(model)
@@ -46,7 +50,7 @@ def materialize(model_content: bytes) -> bytes:
     graph = model.subgraphs[0]
     orphans = set()
     for operator in operators:
-        kernel = integer.synthesize(read_spec(model, operator))
+        kernel = integer.synthesize(read_spec(model, operator, generator))
         tensor = graph.tensors[operator.outputs[0]]
         tensor.buffer = add_buffer(model, kernel.tobytes())
         orphans.update(operator.inputs)

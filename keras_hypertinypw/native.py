@@ -24,6 +24,7 @@ FLAGS = ("-std=c++17", "-O2", "-fPIC", "-shared", "-Wall", "-Wextra")
 SOURCES = (
     "generate_pw.cc",
     "generate_pw_format.cc",
+    "generate_pw_shared.cc",
     "host/generate_pw_host.cc",
     "host/register_wheel.cc",
 )
@@ -121,6 +122,11 @@ def load() -> ctypes.CDLL:
         ctypes.c_void_p,
     ]
     library.HypertinypwSynthesize.restype = ctypes.c_int32
+    library.HypertinypwSetSharedGenerator.argtypes = [
+        ctypes.c_char_p,
+        ctypes.c_size_t,
+    ]
+    library.HypertinypwSetSharedGenerator.restype = None
     library.HypertinypwFormatErrorMessage.argtypes = [ctypes.c_int32]
     library.HypertinypwFormatErrorMessage.restype = ctypes.c_char_p
     return library
@@ -149,6 +155,12 @@ def _call(
     if error:
         message = library.HypertinypwFormatErrorMessage(error).decode()
         raise ValueError(f"GeneratePW: {message}.")
+
+
+def share(generator: bytes | None) -> None:
+    """Sets the blob that references stand for, in this process; or none."""
+    size = 0 if generator is None else len(generator)
+    load().HypertinypwSetSharedGenerator(generator, size)
 
 
 def validate(

@@ -31,7 +31,11 @@ from keras_hypertinypw.kernel_search import (
 from keras_hypertinypw.model_checks import NO_BUFFER
 from keras_hypertinypw.pruning import prune_buffers
 from keras_hypertinypw.spec import GeneratorSpec, PointwiseSpec
-from keras_hypertinypw.spec_reader import read_generator, read_pointwise
+from keras_hypertinypw.spec_reader import (
+    read_generator,
+    read_pointwise,
+    resolve_reference,
+)
 
 GENERATE_PW_OP = "GeneratePW"
 
@@ -135,22 +139,29 @@ def _operator_code(model: schema.ModelT) -> int:
     return len(model.operatorCodes) - 1
 
 
-def read_specs(model_content: bytes) -> tuple[PointwiseSpec, ...]:
+def read_specs(
+    model_content: bytes, *, generator: bytes | None = None
+) -> tuple[PointwiseSpec, ...]:
     """Reads the GeneratePW ops of a file; inverse of `insert_generate_ops`.
 
     Args:
         model_content: Bytes of a `.tflite`, with or without GeneratePW.
+        generator: The blob that the file refers to, if it does.
 
     Returns:
         One spec per op, in order of execution. `layer_name` is the name of
         the kernel tensor: the file does not hold the Keras layer's.
 
     Raises:
-        ConversionError: If the file is damaged, or an op says what
-            `tflm_ops/README.md` does not allow.
+        ConversionError: If the file is damaged, an op says what
+            `tflm_ops/README.md` does not allow, or the blob that it refers
+            to is missing.
     """
     model = read_model(model_content)
-    return tuple(read_spec(model, op) for op in generate_operators(model))
+    return tuple(
+        read_spec(model, operator, generator)
+        for operator in generate_operators(model)
+    )
 
 
 def generate_operators(model: schema.ModelT) -> list[schema.OperatorT]:
@@ -173,7 +184,9 @@ def generate_operators(model: schema.ModelT) -> list[schema.OperatorT]:
 
 
 def read_spec(
-    model: schema.ModelT, operator: schema.OperatorT
+    model: schema.ModelT,
+    operator: schema.OperatorT,
+    generator: bytes | None = None,
 ) -> PointwiseSpec:
     """Reads one GeneratePW operator; see `read_specs`."""
     tensors = model.subgraphs[0].tensors
@@ -191,6 +204,7 @@ def read_spec(
     check_only_source(model, model.subgraphs[0], operator)
     codes = _bytes_of(model, tensors[operator.inputs[CODES_INPUT]], name)
     blob = _bytes_of(model, tensors[operator.inputs[GENERATOR_INPUT]], name)
+    blob = resolve_reference(blob, generator)
     options = operator.customOptions
     try:
         return read_pointwise(

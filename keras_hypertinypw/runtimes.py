@@ -39,13 +39,22 @@ class Backend:
 class TflmBackend(Backend):
     """The official TFLM interpreter."""
 
-    def __init__(self, model_content: bytes, arena_size: int | None) -> None:
+    def __init__(
+        self,
+        model_content: bytes,
+        arena_size: int | None,
+        generator: bytes | None,
+    ) -> None:
         try:
-            self._process = tflm_process.start(model_content, arena_size)
+            self._process = tflm_process.start(
+                model_content, arena_size, generator
+            )
         except tflm_process.ArenaTooSmallError as error:
             if arena_size is None:
                 raise
-            needed = tflm_process.smallest_arena(model_content, arena_size)
+            needed = tflm_process.smallest_arena(
+                model_content, arena_size, generator
+            )
             raise ConversionError(
                 f"Expected `arena_size` of at least {needed} bytes, the least "
                 "that TFLM loads this model in on this machine. Received: "

@@ -22,6 +22,7 @@ def slim(
     keep_metadata: bool = False,
     keep_signatures: bool = False,
     verify: bool = True,
+    generator: bytes | None = None,
 ) -> bytes:
     """Removes from a `.tflite` what TFLM does not read, and shares the rest.
 
@@ -40,6 +41,8 @@ def slim(
         keep_signatures: Keep signatures.
         verify: Compare the result with `model_content`, value by value and in
             TFLM; with `desktop` in LiteRT too.
+        generator: The shared blob that the file refers to, if it does. TFLM
+            does not run the file without it.
 
     Returns:
         Bytes of a `.tflite`. Slimmed again it stays what it is.
@@ -50,7 +53,7 @@ def slim(
     """
     slimmed = _slim(model_content, desktop, keep_metadata, keep_signatures)
     if verify:
-        compare(model_content, slimmed, desktop=desktop)
+        compare(model_content, slimmed, desktop=desktop, generator=generator)
     return slimmed
 
 
@@ -60,6 +63,7 @@ def slim_with_report(
     desktop: bool = False,
     keep_metadata: bool = False,
     keep_signatures: bool = False,
+    generator: bytes | None = None,
 ) -> tuple[bytes, SlimReport]:
     """Slims and verifies like `slim`; also returns what went and what stayed.
 
@@ -68,12 +72,15 @@ def slim_with_report(
         desktop: Keep what desktop TensorFlow Lite needs.
         keep_metadata: Keep metadata and the model's description.
         keep_signatures: Keep signatures.
+        generator: The shared blob that the file refers to, if it does.
 
     Raises:
         ConversionError: As `slim` does.
     """
     slimmed = _slim(model_content, desktop, keep_metadata, keep_signatures)
-    comparison: Comparison = compare(model_content, slimmed, desktop=desktop)
+    comparison: Comparison = compare(
+        model_content, slimmed, desktop=desktop, generator=generator
+    )
     return slimmed, report(model_content, slimmed, comparison)
 
 

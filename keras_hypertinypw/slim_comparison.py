@@ -57,6 +57,7 @@ def compare(
     slimmed: bytes,
     *,
     desktop: bool = False,
+    generator: bytes | None = None,
     num_inputs: int = NUM_INPUTS,
 ) -> Comparison:
     """Compares all that kernels read, then what TFLM computes of it.
@@ -65,6 +66,7 @@ def compare(
         original: Bytes of a `.tflite`.
         slimmed: Bytes of the smaller one.
         desktop: Compare what desktop runtimes read, and run LiteRT too.
+        generator: The shared blob that both refer to, if they do.
         num_inputs: Random inputs to run, beside three edge cases.
 
     Raises:
@@ -80,11 +82,11 @@ def compare(
         run = _RUNNERS[runtime]
         try:
             inputs = draw(graph, num_inputs)
-            before = run(original, graph, inputs)
+            before = run(original, graph, inputs, generator)
         except ConversionError as error:
             not_run[runtime] = str(error)
             continue
-        after = run(slimmed, graph, inputs)
+        after = run(slimmed, graph, inputs, generator)
         num_values[runtime] = _require_equal(runtime, graph, before, after)
         num_distinct[runtime] = sum(
             len(np.unique(values)) for values in _values(graph, before)
@@ -136,10 +138,14 @@ def _draw(
     return np.concatenate([values, *edges]).astype(dtype)
 
 
-def _run_tflm(
-    model_content: bytes, graph: schema.SubGraphT, inputs: list[np.ndarray]
+def run_tflm(
+    model_content: bytes,
+    graph: schema.SubGraphT,
+    inputs: list[np.ndarray],
+    generator: bytes | None = None,
 ) -> list[bytes]:
-    process = tflm_process.start(model_content, None)
+    """Returns the bytes of every output; see `TflmProcess.predict`."""
+    process = tflm_process.start(model_content, None, generator)
     try:
         return process.predict(inputs, _num_samples(inputs), len(graph.outputs))
     finally:
@@ -147,9 +153,12 @@ def _run_tflm(
 
 
 def _run_litert(
-    model_content: bytes, graph: schema.SubGraphT, inputs: list[np.ndarray]
+    model_content: bytes,
+    graph: schema.SubGraphT,
+    inputs: list[np.ndarray],
+    generator: bytes | None,
 ) -> list[bytes]:
-    content = materialize(model_content)
+    content = materialize(model_content, generator=generator)
     return litert_process.run(content, inputs, _num_samples(inputs))
 
 
@@ -157,7 +166,7 @@ def _num_samples(inputs: list[np.ndarray]) -> int:
     return len(inputs[0]) if inputs else _EDGES
 
 
-_RUNNERS = {"TFLM": _run_tflm, "LiteRT": _run_litert}
+_RUNNERS = {"TFLM": run_tflm, "LiteRT": _run_litert}
 
 
 def _values(graph: schema.SubGraphT, outputs: list[bytes]) -> list[np.ndarray]:

@@ -17,10 +17,13 @@ import numpy as np
 
 FORMAT_VERSION = 1
 KIND_MLP = 0
+KIND_REFERENCE = 1
 OPTIONS_SIZE = 8
 HEADER_SIZE = 16
 DESCRIPTOR_SIZE = 4
 CRC_OFFSET = 12
+REFERENCE_SIZE = 8
+REFERENCE_CRC_OFFSET = 4
 FLAG_ROW_SIGNS = 1
 FLAG_SKIP = 1
 MAX_LAYERS = 4
@@ -35,6 +38,7 @@ CODE_BITS = (1, 2, 4, 8)
 
 HEADER = struct.Struct("<BBBBHBBII")
 DESCRIPTOR = struct.Struct("<HBB")
+REFERENCE = struct.Struct("<BBHI")
 
 # float32 counts integers exactly up to here; see `GeneratorSpec`.
 ACCUMULATOR_LIMIT = 1 << 24
@@ -220,6 +224,12 @@ class GeneratorSpec:
 def blob_crc(start: bytes, body: bytes) -> int:
     """Returns the CRC-32 of a blob, whose own field lies between the two."""
     return zlib.crc32(body, zlib.crc32(start))
+
+
+def reference_to(blob: bytes) -> bytes:
+    """Returns what stands for a shared blob in a model's file: 8 bytes."""
+    crc = HEADER.unpack_from(blob)[-1]
+    return REFERENCE.pack(FORMAT_VERSION, KIND_REFERENCE, 0, crc)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

@@ -7,7 +7,49 @@ import math
 import numpy as np
 
 from keras_hypertinypw import spec
+from keras_hypertinypw.errors import ConversionError
 from keras_hypertinypw.spec import require
+
+
+def resolve_reference(blob: bytes, shared: bytes | None) -> bytes:
+    """Returns the shared blob in the place of a reference to it.
+
+    Args:
+        blob: Content of a generator tensor. What is no reference comes back
+            as it is.
+        shared: The shared blob, or None.
+
+    Raises:
+        ConversionError: If the reference is of another version, or the blob
+            is missing, damaged or another one.
+    """
+    if len(blob) != spec.REFERENCE_SIZE or blob[1] != spec.KIND_REFERENCE:
+        return blob
+    version, _, reserved, crc = spec.REFERENCE.unpack(blob)
+    if version != spec.FORMAT_VERSION or reserved:
+        raise ConversionError(
+            "Expected a reference to a shared generator, of version "
+            f"{spec.FORMAT_VERSION} and with reserved bytes 0. Received: "
+            f"{blob.hex()}. Share the model again."
+        )
+    if shared is None:
+        received = "none"
+    elif len(shared) < spec.HEADER_SIZE:
+        received = f"one of {len(shared)} bytes"
+    elif (other := spec.HEADER.unpack_from(shared)[-1]) != crc:
+        received = f"one of {other:#010x}"
+    elif crc != spec.blob_crc(
+        shared[: spec.CRC_OFFSET], shared[spec.HEADER_SIZE :]
+    ):
+        received = "that one, damaged"
+    else:
+        return shared
+    raise ConversionError(
+        f"Expected the shared generator of CRC-32 {crc:#010x}, which the model "
+        f"refers to. Received: {received}. Pass the `generator.bin` that was "
+        "written with the model as `generator` (`--generator`), or put it back "
+        "with `embed_generator`."
+    )
 
 
 def read_generator(blob: bytes) -> spec.GeneratorSpec:

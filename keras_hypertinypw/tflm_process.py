@@ -44,37 +44,45 @@ class ArenaTooSmallError(ConversionError):
     """The tensors do not fit the arena."""
 
 
-def start(model_content: bytes, arena_size: int | None) -> TflmProcess:
+def start(
+    model_content: bytes,
+    arena_size: int | None,
+    generator: bytes | None = None,
+) -> TflmProcess:
     """Starts a child with an arena that is large enough.
 
     Args:
         model_content: Bytes of a `.tflite` file.
         arena_size: Bytes of the tensor arena; None for as many as it takes.
+        generator: The shared blob that the model refers to, if it does.
 
     Raises:
         ConversionError: If TFLM refuses the model, or dies of it.
     """
     if arena_size is not None:
-        return TflmProcess(model_content, arena_size)
+        return TflmProcess(model_content, arena_size, generator)
     for size in _ARENA_SIZES[:-1]:
         try:
-            return TflmProcess(model_content, size)
+            return TflmProcess(model_content, size, generator)
         except ArenaTooSmallError:
             continue
-    return TflmProcess(model_content, _ARENA_SIZES[-1])
+    return TflmProcess(model_content, _ARENA_SIZES[-1], generator)
 
 
-def smallest_arena(model_content: bytes, too_small: int) -> int:
+def smallest_arena(
+    model_content: bytes, too_small: int, generator: bytes | None = None
+) -> int:
     """Finds the smallest arena that a model loads in, in bytes.
 
     Args:
         model_content: Bytes of a `.tflite` file.
         too_small: A size that it does not load in.
+        generator: The shared blob that the model refers to, if it does.
 
     Raises:
         ConversionError: If no arena is large enough.
     """
-    process = start(model_content, None)
+    process = start(model_content, None, generator)
     try:
         request = {
             "command": "smallest_arena",
@@ -93,6 +101,7 @@ class TflmProcess:
     Args:
         model_content: Bytes of a `.tflite` file.
         arena_size: Bytes of the tensor arena.
+        generator: The shared blob that the model refers to, if it does.
 
     Attributes:
         arena_size: Bytes of the tensor arena.
@@ -102,8 +111,13 @@ class TflmProcess:
         ConversionError: If TFLM refuses the model, or dies of it.
     """
 
-    def __init__(self, model_content: bytes, arena_size: int) -> None:
-        library = native.compiled_library()
+    def __init__(
+        self,
+        model_content: bytes,
+        arena_size: int,
+        generator: bytes | None = None,
+    ) -> None:
+        library = str(native.compiled_library())
         self.arena_size = arena_size
         self._output: IO[bytes] = tempfile.TemporaryFile()
         self._process = subprocess.Popen(
@@ -116,13 +130,12 @@ class TflmProcess:
             start_new_session=True,
         )
         self._close = weakref.finalize(self, _end, self._process, self._output)
-        request = {
-            "command": "load",
-            "library": str(library),
-            "arena_size": arena_size,
-        }
+        share = {"command": "share", "library": library}
+        load = {"command": "load", "library": library, "arena_size": arena_size}
         try:
-            self.request(request, model_content)
+            if generator is not None:
+                self.request(share, generator)
+            self.request(load, model_content)
         except ConversionError:
             self.close()
             raise

@@ -93,6 +93,12 @@ class Worker:
         size = self._printed() - offset
         return os.pread(2, size, offset).decode("utf-8", "replace")
 
+    def share(self, request: dict[str, Any], payload: bytes) -> Answer:
+        """Sets the generator that models refer to."""
+        size = ctypes.c_size_t(len(payload))
+        self._ops.HypertinypwSetSharedGenerator(payload, size)
+        return {"status": "ok"}, b""
+
     def load(self, request: dict[str, Any], model_content: bytes) -> Answer:
         """Creates the interpreter."""
         offset = self._printed()

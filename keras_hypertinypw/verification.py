@@ -71,6 +71,7 @@ def verify(
     model_content: bytes,
     *,
     dense_model: bytes | None = None,
+    generator: bytes | None = None,
     num_inputs: int = 100,
     seed: int = 0,
 ) -> Verification:
@@ -84,6 +85,7 @@ def verify(
         model_content: A `.tflite` with GeneratePW ops.
         dense_model: The twin with stored kernels; by default the
             materialized file.
+        generator: The blob that the file refers to, if it does.
         num_inputs: Number of random inputs, beside three edge cases (all
             -128, all 127, all zero). Ten times more are drawn if the outputs
             hardly vary over these.
@@ -95,16 +97,18 @@ def verify(
             anything.
     """
     checks.positive_int("num_inputs", num_inputs)
-    specs = read_specs(model_content)
+    specs = read_specs(model_content, generator=generator)
     if not specs:
         raise ConversionError(
             f"Expected a file with {GENERATE_PW_OP} ops to verify. Received: "
             "one without. Convert the model with `convert_keras_model`."
         )
-    oracle_model = dense_model or materialize(model_content)
+    oracle_model = dense_model or materialize(
+        model_content, generator=generator
+    )
     inputs, expected = _vary(oracle_model, num_inputs, seed)
     outputs = []
-    with Interpreter(model_content) as interpreter:
+    with Interpreter(model_content, generator=generator) as interpreter:
         for _ in range(NUM_INVOKES):
             outputs.append(interpreter.predict(inputs))
             interpreter.reset()

@@ -26,6 +26,7 @@ ARITHMETIC = (
     "generate_pw.cc",
     "generate_pw_format.cc",
     "generate_pw_lanes.cc",
+    "generate_pw_shared.cc",
 )
 # Off on the host, unless a test wants it.
 LANES = "-DHYPERTINYPW_LANES=1"

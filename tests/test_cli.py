@@ -26,6 +26,7 @@ COMMANDS = (
     "materialize",
     "int4",
     "slim",
+    "share",
     "export_arduino",
 )
 
@@ -95,8 +96,8 @@ def test_a_negative_result_exits_with_1(capsys, monkeypatch):
     # The dense twin computes with one changed weight.
     materialize = verification.materialize
 
-    def damaged(content):
-        dense = bytearray(materialize(content))
+    def damaged(content, **options):
+        dense = bytearray(materialize(content, **options))
         spec = verification.read_specs(content)[0]
         data = verification.integer.synthesize(spec).tobytes()
         dense[dense.index(data)] ^= 0x40
@@ -239,6 +240,77 @@ def test_slim_reports_every_kind_of_byte(tmp_path, capsys):
     assert f"Wrote {out}, {out.stat().st_size:,} B." in printed
     for text in ("zero points", "values compared in LiteRT", "left: "):
         assert text in printed
+
+
+def test_share_writes_models_and_one_generator(tmp_path, capsys):
+    slimmed, out = tmp_path / "slim.tflite", tmp_path / "out"
+    slimmed.write_bytes(slim(EXAMPLE.read_bytes()))
+    status, record = run_json(
+        capsys, "share", str(EXAMPLE), str(slimmed), f"--out={out}"
+    )
+    assert status == 0
+    names = [EXAMPLE.name, slimmed.name]
+    generator = out / "generator.bin"
+    sizes = {name: (out / name).stat().st_size for name in names}
+    assert record["models"] == sizes
+    assert record["generator_bytes"] == generator.stat().st_size
+    assert record["num_bytes"] == sum(sizes.values()) + len(
+        generator.read_bytes()
+    )
+    before = EXAMPLE.stat().st_size + slimmed.stat().st_size
+    assert record["num_bytes"] < record["num_bytes_before"] == before
+
+
+@pytest.fixture
+def shared(tmp_path):
+    """A model without its generator, and the flag that names that."""
+    out = tmp_path / "shared"
+    assert cli.main(["share", str(EXAMPLE), f"--out={out}"]) == 0
+    return out / EXAMPLE.name, f"--generator={out / 'generator.bin'}"
+
+
+def test_verify_and_materialize_take_a_shared_generator(
+    shared, tmp_path, capsys
+):
+    model, flag = shared
+    capsys.readouterr()
+    status, record = run_json(capsys, "verify", str(model), flag)
+    assert status == 0 and record["identical"] and record["num_kernels"] == 3
+    plain, expected = tmp_path / "plain.tflite", tmp_path / "alone.tflite"
+    cli.main(["materialize", str(model), flag, f"--out={plain}"])
+    cli.main(["materialize", str(EXAMPLE), f"--out={expected}"])
+    assert plain.read_bytes() == expected.read_bytes()
+
+
+def test_footprint_and_slim_take_a_shared_generator(shared, tmp_path, capsys):
+    model, flag = shared
+    capsys.readouterr()
+    _, alone = run_json(capsys, "footprint", str(EXAMPLE))
+    report = tmp_path / "report.html"
+    _, record = run_json(
+        capsys, "footprint", str(model), flag, f"--report={report}"
+    )
+    assert record["by_part"]["generator"] == 8
+    assert record["flash_bytes"] == model.stat().st_size
+    assert record["arena_bytes"] == alone["arena_bytes"]
+    assert record["device"] == alone["device"]
+    assert f"{record['flash_bytes']:,} B" in report.read_text(encoding="utf-8")
+    out = tmp_path / "slim.tflite"
+    _, record = run_json(capsys, "slim", str(model), str(out), flag)
+    assert record["comparison"]["num_values"]["TFLM"] > 0
+    assert record["bytes_after"] == record["num_bytes"] == out.stat().st_size
+
+
+def test_a_new_model_is_shared_for_an_old_firmware(shared, tmp_path, capsys):
+    _, flag = shared
+    capsys.readouterr()
+    out = tmp_path / "update"
+    status, record = run_json(
+        capsys, "share", str(EXAMPLE), flag, f"--out={out}"
+    )
+    assert status == 0
+    model = out / EXAMPLE.name
+    assert cli.main(["verify", str(model), flag]) == 0
 
 
 def test_train_writes_model_result_and_picture(finished_run):

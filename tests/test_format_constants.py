@@ -13,10 +13,13 @@ HEADER = (TFLM_OPS / "generate_pw_format.h").read_text()
 INTEGERS = (
     "FORMAT_VERSION",
     "KIND_MLP",
+    "KIND_REFERENCE",
     "OPTIONS_SIZE",
     "HEADER_SIZE",
     "DESCRIPTOR_SIZE",
     "CRC_OFFSET",
+    "REFERENCE_SIZE",
+    "REFERENCE_CRC_OFFSET",
     "FLAG_ROW_SIGNS",
     "FLAG_SKIP",
     "MAX_LAYERS",
@@ -51,7 +54,7 @@ def tables() -> dict[str, list[tuple[int, int, str, str]]]:
     return found
 
 
-OPTIONS, BLOB, DESCRIPTOR = tables().values()
+OPTIONS, BLOB, DESCRIPTOR, REFERENCE = tables().values()
 
 
 def values_of(table: list[tuple[int, int, str, str]], field: str) -> list[int]:
@@ -94,6 +97,7 @@ def test_spec_packs_at_the_offsets_of_the_readme():
         (OPTIONS, spec.OPTIONS_SIZE),
         (BLOB, spec.HEADER_SIZE),
         (DESCRIPTOR, spec.DESCRIPTOR_SIZE),
+        (REFERENCE, spec.REFERENCE_SIZE),
     ):
         offset = 0
         for row_offset, row_size, _, _ in table:
@@ -104,6 +108,7 @@ def test_spec_packs_at_the_offsets_of_the_readme():
     for table, packer in (
         (BLOB, spec.HEADER),
         (DESCRIPTOR, spec.DESCRIPTOR),
+        (REFERENCE, spec.REFERENCE),
     ):
         fields = "".join(formats[size] for _, size, _, _ in table)
         assert packer.format == "<" + fields
@@ -114,6 +119,9 @@ def test_readme_has_the_values_of_spec():
     assert values_of(OPTIONS, "code_bits") == list(spec.CODE_BITS)
     assert values_of(BLOB, "version") == [spec.FORMAT_VERSION]
     assert values_of(BLOB, "kind") == [spec.KIND_MLP]
+    assert values_of(REFERENCE, "version") == [spec.FORMAT_VERSION]
+    assert values_of(REFERENCE, "kind") == [spec.KIND_REFERENCE]
+    assert values_of(REFERENCE, "reserved") == [0]
     assert values_of(BLOB, "num_layers")[:2] == [1, spec.MAX_LAYERS]
     assert values_of(BLOB, "code_dim") == [1, spec.MAX_CODE_DIM]
     assert values_of(BLOB, "block_size") == [1, spec.MAX_BLOCK_SIZE]
@@ -134,5 +142,9 @@ def test_readme_numbers_residency_and_synthesis_like_spec():
 
 
 def test_readme_places_the_crc_where_spec_does():
-    offsets = {name: offset for offset, _, name, _ in BLOB}
-    assert offsets["crc32"] == spec.CRC_OFFSET
+    for table, offset in (
+        (BLOB, spec.CRC_OFFSET),
+        (REFERENCE, spec.REFERENCE_CRC_OFFSET),
+    ):
+        offsets = {name: offset for offset, _, name, _ in table}
+        assert offsets["crc32"] == offset

@@ -32,6 +32,8 @@ KERAS_WORLD = {
     "conversion_input",
     "converter",
     "fake_quant",
+    "fit_report",
+    "fitting",
     "folding",
     "freezing",
     "generator",

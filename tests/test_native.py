@@ -10,7 +10,7 @@ import random_specs
 import tiny_models
 from cpp_build import REPOSITORY
 
-from keras_hypertinypw import integer, native, spec
+from keras_hypertinypw import integer, native, spec, spec_reader
 
 NUM_SPECS = 2000
 
@@ -121,6 +121,98 @@ def test_any_changed_bit_breaks_the_crc(layer):
         changed[offset] ^= 1
         with pytest.raises(ValueError, match="CRC-32"):
             native.validate(options, codes, bytes(changed), layer.kernel_shape)
+
+
+@pytest.fixture
+def shared(layer):
+    """Options, codes and a reference to the blob that is set."""
+    options, codes, blob = bytes_of(layer)
+    native.share(blob)
+    yield options, codes, spec.reference_to(blob), blob
+    native.share(None)
+
+
+def test_cpp_equals_integer_with_shared_generators(shared):
+    rng = np.random.default_rng(2604)
+    values = np.zeros(256, np.int64)
+    for layer in random_specs.random_specs(rng, NUM_SPECS // 10):
+        options, codes, blob = bytes_of(layer)
+        native.share(blob)
+        reference = spec.reference_to(blob)
+        actual = native.synthesize(
+            options, codes, reference, layer.kernel_shape
+        )
+        expected = integer.synthesize(layer)
+        np.testing.assert_array_equal(actual, expected)
+        values += np.bincount(expected.reshape(-1) + 128, minlength=256)
+    assert np.count_nonzero(values[1:]) == 255
+
+
+# Byte of the reference, its value, and what the C++ says.
+REFERENCE_ERRORS = {
+    (0, 2): "unknown version",
+    (1, 0): "size is not",
+    (1, 2): "size is not",
+    (2, 1): "reserved flags",
+    (3, 255): "reserved flags",
+    (4, None): "another one",
+    (7, None): "another one",
+}
+
+
+@pytest.mark.parametrize("change", REFERENCE_ERRORS, ids=str)
+def test_reference_error(layer, shared, change):
+    options, codes, reference, blob = shared
+    offset, value = change
+    changed = bytearray(reference)
+    changed[offset] = changed[offset] ^ 1 if value is None else value
+    with pytest.raises(ValueError, match=REFERENCE_ERRORS[change]):
+        native.validate(options, codes, bytes(changed), layer.kernel_shape)
+    # Python refuses it too, there or as a blob.
+    with pytest.raises(ValueError, match="Expected .* Received: "):
+        spec_reader.read_generator(
+            spec_reader.resolve_reference(bytes(changed), blob)
+        )
+
+
+@pytest.mark.parametrize("size", [0, 1, 7, 9, 16])
+def test_a_reference_of_another_size_is_no_blob(layer, shared, size):
+    options, codes, reference, blob = shared
+    changed = reference[:size].ljust(size, b"\0")
+    with pytest.raises(ValueError, match="GeneratePW: the generator"):
+        native.validate(options, codes, changed, layer.kernel_shape)
+    assert spec_reader.resolve_reference(changed, blob) == changed
+
+
+SHARED_ERRORS = {
+    None: "call SetSharedGenerator",
+    15: "size is not",
+    16: "size is not",
+    -1: "size is not",
+}
+
+
+@pytest.mark.parametrize("size", SHARED_ERRORS, ids=str)
+def test_shared_generator_error(layer, shared, size):
+    options, codes, reference, blob = shared
+    short = None if size is None else blob[:size]
+    native.share(short)
+    with pytest.raises(ValueError, match=SHARED_ERRORS[size]):
+        native.validate(options, codes, reference, layer.kernel_shape)
+    with pytest.raises(ValueError, match="Expected .* Received: "):
+        spec_reader.read_generator(
+            spec_reader.resolve_reference(reference, short)
+        )
+
+
+def test_a_damaged_shared_generator_is_an_error(layer, shared):
+    options, codes, reference, blob = shared
+    for offset in (spec.HEADER_SIZE + 8, len(blob) - 1):
+        changed = bytearray(blob)
+        changed[offset] ^= 1
+        native.share(bytes(changed))
+        with pytest.raises(ValueError, match="wrong CRC-32"):
+            native.validate(options, codes, reference, layer.kernel_shape)
 
 
 @pytest.mark.parametrize(

@@ -19,6 +19,7 @@ import command_faults
 import file_faults
 import int4_faults
 import model_faults
+import share_faults
 import slim_faults
 import survived_faults
 import swap_faults
@@ -34,6 +35,7 @@ SECTIONS: dict[str, Registry] = {
     "Running it": file_faults.RUNNING,
     "Packing it into four bits": int4_faults.PACKING,
     "Slimming it": slim_faults.SLIMMING,
+    "Sharing a generator": share_faults.SHARING,
     "Commands": command_faults.COMMANDS,
     "Exporting to Arduino": arduino_faults.ARDUINO,
     "Data": command_faults.DATA,
@@ -58,6 +60,8 @@ for the arena, and a training to test with | `tiny_models.py`, \
 `keras_models.py`, `user_models.py`, `arena_models.py`, `tiny_training.py` |
 | random `.tflite` files as converters write them, and peculiar ones, for \
 `slim` | `slim_models.py`, `slim_files.py` |
+| models that share a generator | `test_shared_generator.py`, \
+`test_shared_training.py`, `test_shared_bars.py` |
 | exported sketches: Arduino's rules, compiled, replayed | \
 `test_arduino.py`, `test_arduino_sketch.py`; `arduino_stub/` stands for a core \
 and for TFLM |
@@ -67,7 +71,8 @@ and for TFLM |
 `test_examples.py`, `test_notebooks.py` |
 | the table below | `test_faults.py`; the faults are in `model_faults.py`, \
 `swap_faults.py`, `file_faults.py`, `command_faults.py`, \
-`int4_faults.py`, `slim_faults.py`, `arduino_faults.py`, `survived_faults.py` |
+`int4_faults.py`, `slim_faults.py`, `share_faults.py`, \
+`arduino_faults.py`, `survived_faults.py` |
 
 ## Faults and bad inputs
 

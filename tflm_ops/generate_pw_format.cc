@@ -77,6 +77,10 @@ FormatError ParseDescriptor(const uint8_t* descriptor, int max_num_out,
 
 }  // namespace
 
+#ifdef TF_LITE_STRIP_ERROR_STRINGS
+// A kilobyte of flash for what nobody prints.
+const char* FormatErrorMessage(FormatError) { return ""; }
+#else
 const char* FormatErrorMessage(FormatError error) {
   switch (error) {
     case FormatError::kNone:
@@ -113,6 +117,10 @@ const char* FormatErrorMessage(FormatError error) {
       return "the generator's skip_shift is not in [0, 8], or set without skip";
     case FormatError::kBlobCrc:
       return "the generator is damaged: wrong CRC-32";
+    case FormatError::kSharedMissing:
+      return "the generator is shared: call SetSharedGenerator";
+    case FormatError::kSharedOther:
+      return "the shared generator is another one";
     case FormatError::kLayerNumOut:
       return "a generator layer's num_out is out of range";
     case FormatError::kLayerShift:
@@ -126,6 +134,7 @@ const char* FormatErrorMessage(FormatError error) {
   }
   return "unknown error";
 }
+#endif  // TF_LITE_STRIP_ERROR_STRINGS
 
 uint32_t Crc32(const uint8_t* data, size_t size, uint32_t crc) {
   // Two steps of 4 bits per byte: 64 bytes of flash instead of 1,024.

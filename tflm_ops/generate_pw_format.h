@@ -14,10 +14,13 @@ namespace hypertinypw {
 
 constexpr int kFormatVersion = 1;
 constexpr int kKindMlp = 0;
+constexpr int kKindReference = 1;
 constexpr int kOptionsSize = 8;
 constexpr int kHeaderSize = 16;
 constexpr int kDescriptorSize = 4;
 constexpr int kCrcOffset = 12;
+constexpr int kReferenceSize = 8;
+constexpr int kReferenceCrcOffset = 4;
 constexpr int kFlagRowSigns = 1;
 constexpr int kFlagSkip = 1;
 constexpr int kMaxLayers = 4;
@@ -51,6 +54,8 @@ enum class FormatError : uint8_t {
   kBlobFlags,
   kBlobSkipShift,
   kBlobCrc,
+  kSharedMissing,
+  kSharedOther,
   kLayerNumOut,
   kLayerShift,
   kLayerBiasShift,

@@ -5,6 +5,7 @@
 
 #include "generate_pw.h"
 #include "generate_pw_format.h"
+#include "generate_pw_shared.h"
 #include "tensorflow/lite/c/common.h"
 #include "tensorflow/lite/kernels/internal/compatibility.h"
 #include "tensorflow/lite/kernels/op_macros.h"
@@ -68,14 +69,17 @@ TfLiteStatus Prepare(TfLiteContext* context, TfLiteNode* node) {
   // Else it is a constant, or what another GeneratePW makes.
   TF_LITE_ENSURE(context, kernel->data.int8 == nullptr);
 
+  TensorBytes bytes = {tflite::micro::GetTensorData<uint8_t>(codes),
+                       static_cast<size_t>(codes->dims->data[0]),
+                       tflite::micro::GetTensorData<uint8_t>(blob),
+                       static_cast<size_t>(blob->dims->data[0]),
+                       kernel->dims->data,
+                       kernel->dims->size};
   Generator generator;
   TF_LITE_ENSURE_STATUS(
-      Report(ParseTensors({tflite::micro::GetTensorData<uint8_t>(codes),
-                           static_cast<size_t>(codes->dims->data[0]),
-                           tflite::micro::GetTensorData<uint8_t>(blob),
-                           static_cast<size_t>(blob->dims->data[0]),
-                           kernel->dims->data, kernel->dims->size},
-                          &state->params, &generator)));
+      Report(ResolveReference(&bytes.blob, &bytes.blob_size)));
+  TF_LITE_ENSURE_STATUS(
+      Report(ParseTensors(bytes, &state->params, &generator)));
   if (state->params.residency == Residency::kPerInvoke) return kTfLiteOk;
 
   state->weights = static_cast<int8_t*>(
@@ -106,11 +110,12 @@ TfLiteStatus Invoke(TfLiteContext* context, TfLiteNode* node) {
       tflite::micro::GetEvalInput(context, node, kGeneratorTensor);
   TfLiteEvalTensor* kernel =
       tflite::micro::GetEvalOutput(context, node, kKernelTensor);
-  // Parsed again, since keeping it would cost arena for every op.
+  // Found and parsed again, since keeping it would cost arena for every op.
+  const uint8_t* bytes = tflite::micro::GetTensorData<uint8_t>(blob);
+  auto size = static_cast<size_t>(blob->dims->data[0]);
   Generator generator;
-  TF_LITE_ENSURE_STATUS(Report(
-      ParseGenerator(tflite::micro::GetTensorData<uint8_t>(blob),
-                     static_cast<size_t>(blob->dims->data[0]), &generator)));
+  TF_LITE_ENSURE_STATUS(Report(ResolveReference(&bytes, &size)));
+  TF_LITE_ENSURE_STATUS(Report(ParseGenerator(bytes, size, &generator)));
   GeneratePwWeights(state->params, generator,
                     tflite::micro::GetTensorData<uint8_t>(codes),
                     tflite::micro::GetTensorData<int8_t>(kernel));

@@ -2,9 +2,13 @@
 //
 //   resolver.AddCustom(hypertinypw::kGeneratePwOpName,
 //                      hypertinypw::Register_GENERATE_PW());
+//
+// For models that share a generator, `SetSharedGenerator` comes first.
 
 #ifndef HYPERTINYPW_TFLM_OPS_GENERATE_PW_OP_H_
 #define HYPERTINYPW_TFLM_OPS_GENERATE_PW_OP_H_
+
+#include "generate_pw_shared.h"
 
 // Until mid-2023, TFLM registered ops with TensorFlow Lite's own structure; the
 // Arduino library Chirale_TensorFLowLite 2.0.0 is of that time.

@@ -25,6 +25,7 @@ struct FuzzTensor {
 struct FuzzCase {
   std::vector<uint8_t> options;
   FuzzTensor tensors[kNumTensors];
+  std::vector<uint8_t> shared;  // The generator of the firmware, if any.
   std::vector<int> inputs = {kCodes, kGenerator};
   std::vector<int> outputs = {kKernel};
   uint32_t capacity = 1 << 24;  // Of the arena.
@@ -65,12 +66,14 @@ inline FuzzTensor ConstantVector(std::vector<uint8_t> data) {
   return {kTfLiteUInt8, {size}, std::move(data), true};
 }
 
-// Reads four arrays: options, codes, blob and the dimensions of the kernel.
+// Reads five arrays: options, codes, blob or reference, the dimensions of the
+// kernel, and the shared blob.
 inline bool ReadCase(std::FILE* file, FuzzCase* op) {
   std::vector<uint8_t> codes, blob;
   std::vector<int> dims;
   if (!ReadArray(file, &op->options) || !ReadArray(file, &codes) ||
-      !ReadArray(file, &blob) || !ReadArray(file, &dims)) {
+      !ReadArray(file, &blob) || !ReadArray(file, &dims) ||
+      !ReadArray(file, &op->shared)) {
     return false;
   }
   op->tensors[kCodes] = ConstantVector(std::move(codes));
@@ -88,6 +91,7 @@ inline void WriteRecord(std::FILE* file, const FuzzCase& op,
   std::fwrite(header, sizeof(header), 1, file);
   WriteArray(file, result.kernel);
   WriteArray(file, op.options);
+  WriteArray(file, op.shared);
   WriteArray(file, op.inputs);
   WriteArray(file, op.outputs);
   for (const FuzzTensor& tensor : op.tensors) {

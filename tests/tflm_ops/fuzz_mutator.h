@@ -25,6 +25,9 @@ class Mutator {
   size_t Below(size_t count) { return random_.Below(count); }
 
   void Mutate(FuzzCase* op) {
+    const bool is_shared = !op->shared.empty();
+    Bytes* reference = &op->tensors[kGenerator].data;
+    Bytes* blob = is_shared ? &op->shared : reference;
     for (size_t left = 1 + Below(3); left > 0; --left) {
       switch (Below(16)) {
         case 0:
@@ -34,18 +37,18 @@ class Mutator {
         case 2:
         case 3:
         case 4:
-          ChangeHeader(&op->tensors[kGenerator].data);
+          ChangeHeader(blob);
           break;
         case 5:
         case 6:
-          ChangeDescriptor(&op->tensors[kGenerator].data);
+          ChangeDescriptor(blob);
           break;
         case 7:
-          ChangeNumLayers(&op->tensors[kGenerator].data);
+          ChangeNumLayers(blob);
           break;
         case 8:
         case 9:
-          ChangeBytes(&op->tensors[kGenerator].data, Below(2) * kHeaderSize);
+          ChangeBytes(blob, Below(2) * kHeaderSize);
           break;
         case 10:
         case 11:
@@ -62,9 +65,11 @@ class Mutator {
           ChangeResidency(&op->options);
       }
     }
-    if (random_.Chance(8)) RepairBlob(&random_, &op->tensors[kGenerator].data);
-    if (random_.Chance(8)) RepairCodes(&random_, op);
-    if (random_.Chance(9)) RepairCrc(&op->tensors[kGenerator].data);
+    if (random_.Chance(8)) RepairBlob(&random_, blob);
+    if (random_.Chance(8)) RepairCodes(&random_, *blob, op);
+    if (random_.Chance(9)) RepairCrc(blob);
+    if (is_shared && random_.Chance(9)) RepairReference(*blob, reference);
+    if (is_shared && random_.Chance(1)) ChangeReference(op);
     for (const int constant : {kCodes, kGenerator}) {
       FuzzTensor& tensor = op->tensors[constant];
       tensor.dims = {static_cast<int>(tensor.data.size())};
@@ -73,6 +78,17 @@ class Mutator {
   }
 
  private:
+  void ChangeReference(FuzzCase* op) {
+    switch (Below(4)) {
+      case 0:
+        return op->shared.clear();
+      case 1:
+        return random_.Resize(&op->shared, Below(2 * kHeaderSize));
+      default:
+        return ChangeBytes(&op->tensors[kGenerator].data, 0);
+    }
+  }
+
   void ChangeOptions(Bytes* options) {
     if (random_.Chance(1)) return random_.Resize(options, Below(12));
     if (options->empty()) return;

@@ -94,6 +94,7 @@ class Run {
   explicit Run(const FuzzCase& op)
       : op_(op),
         options_(Exact(op.options)),
+        shared_(Exact(op.shared)),
         inputs_(IntArray(op.inputs)),
         outputs_(IntArray(op.outputs)) {
     for (int i = 0; i < kNumTensors; ++i) {
@@ -107,6 +108,9 @@ class Run {
     context_.capacity = op.capacity;
     node_.inputs = View(inputs_);
     node_.outputs = View(outputs_);
+    const bool is_shared = !op.shared.empty();
+    hypertinypw::SetSharedGenerator(is_shared ? shared_.get() : nullptr,
+                                    op.shared.size());
   }
 
   FuzzResult Execute() {
@@ -121,6 +125,9 @@ class Run {
     }
     result.error = reported;
     result.arena_was_full = context_.refused;
+    if (!std::equal(op_.shared.begin(), op_.shared.end(), shared_.get())) {
+      Fail("wrote the shared generator");
+    }
     for (int i = 0; i < kNumTensors; ++i) {
       const std::vector<uint8_t>& data = op_.tensors[i].data;
       if (!std::equal(data.begin(), data.end(), data_[i].get())) {
@@ -167,6 +174,7 @@ class Run {
   const FuzzCase& op_;
   const TFLMRegistration* registration_ = hypertinypw::Register_GENERATE_PW();
   const std::unique_ptr<uint8_t[]> options_;
+  const std::unique_ptr<uint8_t[]> shared_;
   const std::unique_ptr<int[]> inputs_;
   const std::unique_ptr<int[]> outputs_;
   std::unique_ptr<int[]> dims_[kNumTensors];

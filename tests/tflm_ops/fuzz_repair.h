@@ -64,9 +64,8 @@ inline void RepairBlob(Random* random, Bytes* blob) {
 }
 
 // Gives the codes the size that fits the kernel and the generator.
-inline void RepairCodes(Random* random, FuzzCase* op) {
+inline void RepairCodes(Random* random, const Bytes& blob, FuzzCase* op) {
   const Bytes& options = op->options;
-  const Bytes& blob = op->tensors[kGenerator].data;
   if (options.size() != kOptionsSize || blob.size() < kHeaderSize) return;
   const int block_size = U16(blob, 4);
   if (block_size == 0 || op->tensors[kKernel].dims.empty()) return;
@@ -93,6 +92,13 @@ inline void RepairCrc(Bytes* blob) {
   const uint32_t crc =
       Crc32(blob->data() + kHeaderSize, blob->size() - kHeaderSize, start);
   PutU32(blob, kCrcOffset, crc);
+}
+
+// Makes a reference name the blob again.
+inline void RepairReference(const Bytes& blob, Bytes* reference) {
+  if (blob.size() < kHeaderSize || reference->size() != kReferenceSize) return;
+  std::copy_n(blob.begin() + kCrcOffset, sizeof(uint32_t),
+              reference->begin() + kReferenceCrcOffset);
 }
 
 }  // namespace hypertinypw

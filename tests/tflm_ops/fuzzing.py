@@ -21,13 +21,14 @@ from cpp_build import (
     xmos_runtime,
 )
 
-from keras_hypertinypw.spec import PointwiseSpec
+from keras_hypertinypw.spec import PointwiseSpec, reference_to
 
 # TfLiteType.
 UINT8, INT8 = 3, 9
 REFUSED, PREPARED, INVOKED = range(3)
 
-Parts = tuple[bytes, bytes, bytes, tuple[int, ...]]
+# Options, codes, blob and kernel shape, and the shared blob if there is one.
+Parts = tuple[bytes, bytes, bytes, tuple[int, ...], bytes]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -56,6 +57,7 @@ class Record:
         arena_was_full: Whether an allocation was refused.
         kernel: What the op made; empty unless INVOKED.
         options: Custom options.
+        shared: The generator of the firmware; None if there was none.
         inputs: Indices into `tensors`.
         outputs: Indices into `tensors`.
         tensors: Codes, generator and kernel, unless swapped.
@@ -67,19 +69,27 @@ class Record:
     arena_was_full: bool
     kernel: bytes
     options: bytes
+    shared: bytes | None
     inputs: tuple[int, ...]
     outputs: tuple[int, ...]
     tensors: tuple[Tensor, ...]
 
 
 def parts(spec: PointwiseSpec) -> Parts:
-    """Returns options, codes, blob and kernel shape."""
+    """Returns an op whose generator stands in the model."""
     return (
         spec.options_to_bytes(),
         spec.codes_to_bytes(),
         spec.generator.to_bytes(),
         spec.kernel_shape,
+        b"",
     )
+
+
+def sharing(op: Parts) -> Parts:
+    """Returns the same op with a reference to its generator."""
+    options, codes, blob, shape, _ = op
+    return options, codes, reference_to(blob), shape, blob
 
 
 def build(program: pathlib.Path, *flags: str) -> pathlib.Path:
@@ -111,10 +121,11 @@ def build(program: pathlib.Path, *flags: str) -> pathlib.Path:
 def write_corpus(path: pathlib.Path, corpus: Iterable[Parts]) -> None:
     """Writes ops, one after the other."""
     with path.open("wb") as file:
-        for options, codes, blob, shape in corpus:
+        for options, codes, blob, shape, shared in corpus:
             for data in (options, codes, blob):
                 file.write(struct.pack("<I", len(data)) + data)
             file.write(struct.pack(f"<I{len(shape)}i", len(shape), *shape))
+            file.write(struct.pack("<I", len(shared)) + shared)
 
 
 def executions(
@@ -145,7 +156,7 @@ def executions(
 
 def _record(file: BinaryIO, index: int) -> Record:
     outcome, error, arena_was_full = struct.unpack("<3I", _take(file, 12))
-    kernel, options = _bytes(file), _bytes(file)
+    kernel, options, shared = _bytes(file), _bytes(file), _bytes(file)
     inputs, outputs = _integers(file), _integers(file)
     tensors = []
     for _ in range(3):
@@ -159,6 +170,7 @@ def _record(file: BinaryIO, index: int) -> Record:
         bool(arena_was_full),
         kernel,
         options,
+        shared or None,
         inputs,
         outputs,
         tuple(tensors),

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <cstdio>
 #include <cstring>
+#include <vector>
 
 #include "fake_context.h"
 #include "golden.h"
@@ -22,6 +23,7 @@ using hypertinypw::FakeContext;
 using hypertinypw::kCodes;
 using hypertinypw::kGenerator;
 using hypertinypw::kKernel;
+using hypertinypw::SetSharedGenerator;
 using hypertinypw::golden::Case;
 
 int num_failures = 0;
@@ -219,6 +221,133 @@ void TestMalformedIsAnError(const Case& golden) {
   }
 }
 
+// Bytes of their own, which end where a sanitizer would see it.
+struct Blob {
+  explicit Blob(const Case& golden)
+      : bytes(golden.blob, golden.blob + golden.blob_size) {}
+  void Share() { SetSharedGenerator(bytes.data(), bytes.size()); }
+
+  std::vector<uint8_t> bytes;
+};
+
+// A reference in the place of the node's generator.
+void Refer(Node* node, const Case& golden) {
+  const uint8_t start[] = {1, 1, 0, 0};
+  std::memcpy(node->blob, start, sizeof(start));
+  std::memcpy(node->blob + 4, golden.blob + 12, 4);
+  node->dims[kGenerator].data[0] = 8;
+}
+
+void TestSharedIsWhatTheFileWouldHold(const Case& golden) {
+  Blob blob(golden);
+  blob.Share();
+  for (const bool is_boot : {false, true}) {
+    Node node(golden);
+    Refer(&node, golden);
+    node.options[kSynthesisOffset] = is_boot;
+    EXPECT(node.InitAndPrepare() == kTfLiteOk);
+    EXPECT(node.KernelIsGolden() == is_boot);
+    EXPECT(node.Invoke() == kTfLiteOk);
+    EXPECT(node.KernelIsGolden());
+    // The state holds nothing more.
+    Node ordinary(golden);
+    EXPECT(ordinary.InitAndPrepare() == kTfLiteOk);
+    EXPECT(node.context.used == ordinary.context.used);
+  }
+  SetSharedGenerator(nullptr, 0);
+}
+
+void TestSharedByTwoModels(const Case& golden) {
+  Blob blob(golden);
+  blob.Share();
+  Node lazy(golden), fresh(golden), ordinary(golden);
+  Refer(&lazy, golden);
+  Refer(&fresh, golden);
+  fresh.options[kResidencyOffset] = 1;
+  static int8_t planned[1024];
+  for (Node* node : {&lazy, &fresh, &ordinary}) {
+    EXPECT(node->InitAndPrepare() == kTfLiteOk);
+  }
+  fresh.tensor(kKernel)->data.int8 = planned;
+  for (int i = 0; i < 2; ++i) {
+    std::memset(planned, i, sizeof(planned));
+    for (Node* node : {&lazy, &fresh, &ordinary}) {
+      EXPECT(node->Invoke() == kTfLiteOk);
+      EXPECT(node->KernelIsGolden());
+    }
+  }
+  SetSharedGenerator(nullptr, 0);
+}
+
+void TestSharedIsCheckedInPrepare(const Case& golden) {
+  using Change = void (*)(Node*, Blob*);
+  const Change changes[] = {
+      [](Node*, Blob* blob) { blob->bytes.clear(); },
+      [](Node*, Blob* blob) { blob->bytes.resize(8); },
+      [](Node*, Blob* blob) { blob->bytes.resize(15); },
+      [](Node*, Blob* blob) { blob->bytes.resize(16); },
+      [](Node*, Blob* blob) { blob->bytes.pop_back(); },
+      [](Node*, Blob* blob) { blob->bytes.push_back(0); },
+      [](Node*, Blob* blob) { blob->bytes[0] = 2; },
+      [](Node*, Blob* blob) { blob->bytes[1] = 1; },
+      [](Node*, Blob* blob) { blob->bytes[3] += 1; },
+      [](Node*, Blob* blob) { blob->bytes[12] ^= 1; },
+      [](Node*, Blob* blob) { blob->bytes[15] ^= 1; },
+      [](Node*, Blob* blob) { blob->bytes[40] ^= 1; },
+      [](Node* node, Blob*) { node->blob[0] = 2; },
+      [](Node* node, Blob*) { node->blob[1] = 0; },
+      [](Node* node, Blob*) { node->blob[1] = 2; },
+      [](Node* node, Blob*) { node->blob[2] = 1; },
+      [](Node* node, Blob*) { node->blob[3] = 128; },
+      [](Node* node, Blob*) { node->blob[4] ^= 1; },
+      [](Node* node, Blob*) { node->blob[7] ^= 128; },
+      [](Node* node, Blob*) { node->dims[kGenerator].data[0] = 7; },
+      [](Node* node, Blob*) { node->dims[kGenerator].data[0] = 9; },
+      [](Node* node, Blob*) { node->dims[kGenerator].data[0] = 1; },
+  };
+  int index = 0;
+  for (const Change& change : changes) {
+    Node node(golden);
+    Refer(&node, golden);
+    Blob blob(golden);
+    change(&node, &blob);
+    blob.Share();
+    const TfLiteStatus status = node.InitAndPrepare();
+    if (status != kTfLiteError) {
+      std::printf("shared change %d gave status %d\n", index, status);
+    }
+    EXPECT(status == kTfLiteError);
+    SetSharedGenerator(nullptr, 0);
+    ++index;
+  }
+  Node node(golden);
+  Refer(&node, golden);
+  EXPECT(node.InitAndPrepare() == kTfLiteError);  // None is set.
+}
+
+// Invoke looks for it again, and must not take another one.
+void TestSharedThatGoesIsAnErrorInInvoke(const Case& golden) {
+  Blob blob(golden), other(golden);
+  other.bytes[12] ^= 1;
+  Node lazy(golden), boot(golden);
+  boot.options[kSynthesisOffset] = 1;
+  blob.Share();
+  for (Node* node : {&lazy, &boot}) {
+    Refer(node, golden);
+    EXPECT(node->InitAndPrepare() == kTfLiteOk);
+  }
+  SetSharedGenerator(nullptr, 0);
+  EXPECT(lazy.Invoke() == kTfLiteError);
+  other.Share();
+  EXPECT(lazy.Invoke() == kTfLiteError);
+  EXPECT(boot.Invoke() == kTfLiteOk);  // Needs it no more.
+  EXPECT(boot.KernelIsGolden());
+  blob.Share();
+  EXPECT(lazy.Invoke() == kTfLiteOk);
+  EXPECT(lazy.KernelIsGolden());
+  SetSharedGenerator(nullptr, 0);
+}
+
 void TestRegistration() {
   const TFLMRegistration* op = hypertinypw::Register_GENERATE_PW();
   EXPECT(op->reset == nullptr);
@@ -235,6 +364,10 @@ int main() {
     TestBootIsGeneratedInPrepare(golden);
     TestTwoInterpretersKeepTheirOwnKernel(golden);
     TestMalformedIsAnError(golden);
+    TestSharedIsWhatTheFileWouldHold(golden);
+    TestSharedByTwoModels(golden);
+    TestSharedIsCheckedInPrepare(golden);
+    TestSharedThatGoesIsAnErrorInInvoke(golden);
   }
   TestRegistration();
   std::printf("%d failures\n", num_failures);

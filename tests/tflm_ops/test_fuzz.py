@@ -22,6 +22,7 @@ CORPUS_SIZE = 192
 MAX_BLOB, MAX_KERNEL = 700, 250  # Bytes.
 # Mutants that became other good ops, with kernels of more than a few values.
 MIN_ACCEPTED = 30_000
+MIN_REFERRED = 5_000
 MANY_VALUES = 10
 FORMAT_ERRORS = re.findall(
     r"^  (k\w+),$",
@@ -44,16 +45,17 @@ def no_float_emulation():
 
 @pytest.fixture(scope="module")
 def corpus():
-    """Small ops of all code bits, layers and kinds."""
+    """Small ops of all code bits, layers and kinds; a third refer."""
     rng = np.random.default_rng(SEED)
     small = []
     for layer in random_specs.random_specs(rng, 100 * CORPUS_SIZE):
-        options, codes, blob, shape = fuzzing.parts(layer)
+        options, codes, blob, shape, _ = fuzzing.parts(layer)
         if len(blob) > MAX_BLOB or layer.num_weights > MAX_KERNEL:
             continue
         kind = sorted(KINDS)[len(small) % 3]
         options = options[:2] + bytes(kind) + options[4:]
-        small.append((options, codes, blob, shape))
+        op = (options, codes, blob, shape, b"")
+        small.append(fuzzing.sharing(op) if len(small) // 3 % 3 == 0 else op)
         if len(small) == CORPUS_SIZE:
             break
     return small
@@ -86,6 +88,7 @@ def expected_kernel(record):
         return None
     codes, blob, shape = tensors
     try:
+        blob = spec_reader.resolve_reference(blob, record.shared)
         layer = spec_reader.read_pointwise(
             "fuzz", read_generator(blob), codes, record.options, shape
         )
@@ -100,9 +103,9 @@ def test_every_execution_is_refused_or_exact(
 ):
     path = tmp_path / "corpus.bin"
     fuzzing.write_corpus(path, corpus)
-    unchanged = {parts[:3] for parts in corpus}
+    unchanged = {(*parts[:3], parts[4]) for parts in corpus}
     errors, kinds = collections.Counter(), collections.Counter()
-    varied = 0
+    varied = referred = 0
     for record in fuzzing.executions(
         fuzz_program, path, seed=SEED, count=NUM_EXECUTIONS
     ):
@@ -117,10 +120,12 @@ def test_every_execution_is_refused_or_exact(
         assert record.outcome == fuzzing.INVOKED, record
         assert record.kernel == expected, record
         codes, blob, _ = op_bytes(record)
-        if (record.options, codes, blob) not in unchanged:
+        if (record.options, codes, blob, record.shared or b"") not in unchanged:
+            referred += len(blob) == spec.REFERENCE_SIZE
             kinds[tuple(record.options[2:4])] += 1
             varied += len(set(expected)) > MANY_VALUES
     assert errors.total() == NUM_EXECUTIONS
     assert set(errors) == set(range(len(FORMAT_ERRORS)))
     assert set(kinds) == KINDS
     assert varied >= MIN_ACCEPTED
+    assert referred >= MIN_REFERRED

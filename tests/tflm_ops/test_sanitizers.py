@@ -43,7 +43,7 @@ def oversized(
     size = HEADER_SIZE + len(body)
     blob = struct.pack("<BBBBHBBII", *header, 0, 0, size, 0) + body
     options = bytes([FORMAT_VERSION, 8]).ljust(OPTIONS_SIZE, b"\0")
-    return options, bytes(code_dim), fix_crc(blob), (block_size,)
+    return options, bytes(code_dim), fix_crc(blob), (block_size,), b""
 
 
 OVERSIZED = [
@@ -72,6 +72,7 @@ def test_random_specs_are_exact_under_sanitizers(fuzz_program, tmp_path):
     """Gate 3, through Init, Prepare and Invoke."""
     specs = list(random_specs.random_specs(np.random.default_rng(5), NUM_SPECS))
     corpus = [fuzzing.parts(spec) for spec in specs]
+    corpus[::2] = map(fuzzing.sharing, corpus[::2])
     records = replay(fuzz_program, tmp_path / "specs.bin", corpus)
     for spec, record in zip(specs, records, strict=True):
         assert record.kernel == integer.synthesize(spec).tobytes()

@@ -2,9 +2,11 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <vector>
 
 #include "../generate_pw.h"
 #include "../generate_pw_format.h"
+#include "../generate_pw_shared.h"
 
 using hypertinypw::FormatError;
 
@@ -12,6 +14,15 @@ extern "C" {
 
 const char* HypertinypwFormatErrorMessage(int32_t error) {
   return hypertinypw::FormatErrorMessage(static_cast<FormatError>(error));
+}
+
+// Copies the blob, since Python's bytes may go; null is none.
+void HypertinypwSetSharedGenerator(const uint8_t* blob, size_t size) {
+  static auto* const shared = new std::vector<uint8_t>;
+  hypertinypw::SetSharedGenerator(nullptr, 0);
+  if (blob == nullptr) return;
+  shared->assign(blob, blob + size);
+  hypertinypw::SetSharedGenerator(shared->data(), size);
 }
 
 // Returns a FormatError. Checks without synthesis if `weights` is null; else
@@ -24,6 +35,9 @@ int32_t HypertinypwSynthesize(const uint8_t* options, size_t options_size,
   hypertinypw::GeneratePwParams params;
   hypertinypw::Generator generator;
   FormatError error = hypertinypw::ParseOptions(options, options_size, &params);
+  if (error == FormatError::kNone) {
+    error = hypertinypw::ResolveReference(&blob, &blob_size);
+  }
   if (error == FormatError::kNone) {
     error = hypertinypw::ParseTensors(
         {codes, codes_size, blob, blob_size, dims, num_dims}, &params,

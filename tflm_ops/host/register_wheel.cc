@@ -20,6 +20,7 @@
 #include "../generate_pw.h"
 #include "../generate_pw_format.h"
 #include "../generate_pw_op.h"
+#include "../generate_pw_shared.h"
 
 namespace hypertinypw {
 namespace {
@@ -222,9 +223,12 @@ int Prepare(Context* context, Node* node) {
     return Fail("the kernel is not int8");
   }
   if (kernel->data != nullptr) return Fail("the kernel has data already");
+  TensorBytes bytes = GetBytes(*codes, *blob, *kernel);
   Generator generator;
-  const FormatError error = ParseTensors(GetBytes(*codes, *blob, *kernel),
-                                         &state->params, &generator);
+  FormatError error = ResolveReference(&bytes.blob, &bytes.blob_size);
+  if (error == FormatError::kNone) {
+    error = ParseTensors(bytes, &state->params, &generator);
+  }
   if (error != FormatError::kNone) return Fail(FormatErrorMessage(error));
   if (state->params.residency == Residency::kPerInvoke) return kOk;
 
@@ -245,10 +249,13 @@ int Invoke(Context* context, Node* node) {
   const EvalTensor* codes = GetTensor(context, node->inputs, kCodesTensor);
   const EvalTensor* blob = GetTensor(context, node->inputs, kGeneratorTensor);
   EvalTensor* kernel = GetTensor(context, node->outputs, kKernelTensor);
+  const auto* bytes = static_cast<const uint8_t*>(blob->data);
+  auto size = static_cast<size_t>(blob->dims->data[0]);
   Generator generator;
-  const FormatError error =
-      ParseGenerator(static_cast<const uint8_t*>(blob->data),
-                     static_cast<size_t>(blob->dims->data[0]), &generator);
+  FormatError error = ResolveReference(&bytes, &size);
+  if (error == FormatError::kNone) {
+    error = ParseGenerator(bytes, size, &generator);
+  }
   if (error != FormatError::kNone) return Fail(FormatErrorMessage(error));
   Generate(FindRecord(state), *state, generator, *codes,
            static_cast<int8_t*>(kernel->data));
