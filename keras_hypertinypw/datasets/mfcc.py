@@ -34,9 +34,7 @@ BAND = (20.0, 4000.0)  # Hz.
 _FLOOR = 1e-6  # Keeps the logarithm of silence finite.
 
 
-def mfcc(
-    clips: np.ndarray, *, band: tuple[float, float] = BAND
-) -> np.ndarray:
+def mfcc(clips: np.ndarray, *, band: tuple[float, float] = BAND) -> np.ndarray:
     """Computes the coefficients of clips of one second.
 
     Of each window, weighted by Hann's (periodic), the magnitudes of the
@@ -84,7 +82,8 @@ def mel_weights(band: tuple[float, float]) -> np.ndarray:
     Returns:
         float32 array of shape `(513, 40)`, values in `[0, 1]`.
     """
-    edges = np.linspace(*_mel(np.array(band)), NUM_FILTERS + 2)
+    low, high = _mel(np.array(band))
+    edges = np.linspace(low, high, NUM_FILTERS + 2)
     bins = np.arange(FFT_SAMPLES // 2 + 1) * (FS / FFT_SAMPLES)
     steps = (_mel(bins)[:, np.newaxis] - edges) / (edges[1] - edges[0])
     rising, falling = steps[:, :-2], -steps[:, 2:]
