@@ -67,12 +67,12 @@ def download_folder(archive: Archive, data_dir: str | os.PathLike[str]) -> None:
     folder.parent.mkdir(parents=True, exist_ok=True)
     path = folder.with_name(archive.name)
     if path.is_file():
-        _check(archive, path)
+        _check(archive, path, f"Delete '{path}'")
     else:
         partial = path.with_name(path.name + ".part")
         _download(archive, partial, path)
         try:
-            _check(archive, partial)
+            _check(archive, partial, "The download is damaged and discarded")
         except ValueError:
             partial.unlink()
             raise
@@ -116,13 +116,12 @@ def _download(
         raise explained("the end of the connection")
 
 
-def _check(archive: Archive, path: pathlib.Path) -> None:
+def _check(archive: Archive, path: pathlib.Path, way_out: str) -> None:
     received = downloads.sha256(path)
     if received != archive.sha256:
         raise ValueError(
             f"Expected {archive.url} with SHA-256 {archive.sha256}. Received: "
-            f"{received} in '{path}'. Delete that file if it is there, and "
-            "load with `download=True` again."
+            f"{received}. {way_out}; then load with `download=True` again."
         )
 
 

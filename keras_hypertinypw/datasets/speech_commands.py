@@ -13,25 +13,22 @@ get zeros at their end, longer ones are cut there.
 from __future__ import annotations
 
 import dataclasses
-import functools
 import math
 import os
 import pathlib
-from collections.abc import Sequence
 
 import numpy as np
-import tqdm
 
 from keras_hypertinypw.datasets import (
     archives,
     clip_splits,
-    feature_cache,
     mfcc,
+    speech_clips,
     splits,
-    wav_files,
     windows,
 )
 from keras_hypertinypw.datasets import download as downloads
+from keras_hypertinypw.datasets.speech_clips import SILENCE, Clip
 
 KEYWORDS = (
     *("yes", "no", "up", "down", "left"),
@@ -45,7 +42,6 @@ ALL_WORDS = (
     "zero",
 )
 UNKNOWN = "unknown"
-SILENCE = "silence"
 
 # The publisher has no checksum; this one is of TensorFlow Datasets 4.9.10,
 # datasets/speech_commands/checksums.tsv, and of torchaudio.
@@ -60,30 +56,6 @@ VERSION_2 = archives.Archive(
 _UNKNOWN_PERCENTAGE = 10
 _SILENCE_PERCENTAGE = 10
 _SEED = 0
-# The part of every recording of noise that a split draws silence from, in
-# percent of its length; a second fits into the shortest.
-_NOISE_PARTS = {"train": (0, 80), "validation": (80, 90), "test": (90, 100)}
-_LEAST_NOISE_SAMPLES = 10 * mfcc.CLIP_SAMPLES
-_CHUNK_CLIPS = 64
-
-
-@dataclasses.dataclass(frozen=True)
-class _Clip:
-    """One second to load: of a word, or of noise as silence.
-
-    Attributes:
-        name: Of its file, relative to the data set's folder.
-        label: Name of its class.
-        group: Its speaker, or its recording of noise.
-        start: First sample.
-        volume: Factor of its samples.
-    """
-
-    name: str
-    label: str
-    group: str
-    start: int = 0
-    volume: float = 1.0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -97,7 +69,8 @@ class SpeechFolder:
             words drawn at random, and "silence", seconds drawn from the
             recordings in `_background_noise_` at random volume; of each as
             many as 10 % of the split's keywords. Equal folders give equal
-            draws, and splits draw from different parts of a recording.
+            draws (the published test set drew others), and splits draw from
+            different parts of a recording.
         archive: What to download, if there is an address.
     """
 
@@ -144,17 +117,12 @@ class SpeechFolder:
             names = clip_splits.read_splits(folder)
         classes = self._classes(folder, names)
         train = self._clips(folder, names, "train")
-        x = self._features(folder, train, "train")
+        x = speech_clips.features(folder, train, f"{self.name}-train")
         mean, deviation = x.mean((0, 1), np.float64), x.std((0, 1), np.float64)
-        if not deviation.all():
-            raise ValueError(
-                f"Expected training clips in '{folder}' that differ. Received: "
-                f"{len(train):,} of equal frames. Copy the data set again."
-            )
         clips = train
         if split != "train":
             clips = self._clips(folder, names, split)
-            x = self._features(folder, clips, split)
+            x = speech_clips.features(folder, clips, f"{self.name}-{split}")
         return windows.Windows(
             x=((x - mean) / deviation).astype(np.float32)[..., np.newaxis],
             y=np.array([classes.index(clip.label) for clip in clips]),
@@ -182,15 +150,15 @@ class SpeechFolder:
 
     def _clips(
         self, folder: pathlib.Path, names: dict[str, list[str]], split: str
-    ) -> list[_Clip]:
+    ) -> list[Clip]:
         clips, others = [], []
         for name in names[split]:
             word = clip_splits.word_of(name)
             speaker = clip_splits.speaker_of(name)
             if not self.words or word in self.words:
-                clips.append(_Clip(name, word, speaker))
+                clips.append(Clip(name, word, speaker))
             else:
-                others.append(_Clip(name, UNKNOWN, speaker))
+                others.append(Clip(name, UNKNOWN, speaker))
         if not clips:
             raise ValueError(
                 f"Expected clips for the split '{split}' in '{folder}'. "
@@ -203,49 +171,8 @@ class SpeechFolder:
             drawn = np.sort(rng.permutation(len(others))[:count])
             silence = math.ceil(len(clips) * _SILENCE_PERCENTAGE / 100)
             clips += [others[index] for index in drawn]
-            clips += self._silence(folder, split, silence, rng)
+            clips += speech_clips.silence(folder, split, silence, rng)
         return clips
-
-    def _silence(
-        self,
-        folder: pathlib.Path,
-        split: str,
-        count: int,
-        rng: np.random.Generator,
-    ) -> list[_Clip]:
-        noise = clip_splits.NOISE_FOLDER
-        paths = sorted((folder / noise).glob("*.wav"))
-        if not paths:
-            raise self._missing(
-                f"recordings of noise in '{folder / noise}'", "all wav files"
-            )
-        # Sorted, so that each recording is read once.
-        chosen = np.sort(rng.integers(len(paths), size=count))
-        lengths = [_noise_length(path) for path in paths]
-        clips = []
-        for index in chosen:
-            first, end = (
-                lengths[index] * part // 100 for part in _NOISE_PARTS[split]
-            )
-            start = rng.integers(first, end - mfcc.CLIP_SAMPLES + 1)
-            clips.append(
-                _Clip(
-                    name=f"{noise}/{paths[index].name}",
-                    label=SILENCE,
-                    group=f"{noise}/{paths[index].stem}",
-                    start=int(start),
-                    volume=float(rng.uniform(0, 1)),
-                )
-            )
-        return clips
-
-    def _features(
-        self, folder: pathlib.Path, clips: Sequence[_Clip], split: str
-    ) -> np.ndarray:
-        name = f"{self.name}-{split}"
-        return feature_cache.cached(
-            name, _key(folder, clips), lambda: _compute(folder, clips, name)
-        )
 
     def _missing(self, expected: str, missing: str) -> FileNotFoundError:
         way_out = (
@@ -258,59 +185,6 @@ class SpeechFolder:
             f"Expected {expected}. Missing: {missing}. {way_out}, or set "
             f"{downloads.DATA_VARIABLE} to the folder that holds '{self.name}'."
         )
-
-
-def _noise_length(path: pathlib.Path) -> int:
-    length = len(wav_files.read_wav(path))
-    if length < _LEAST_NOISE_SAMPLES:
-        raise ValueError(
-            f"Expected '{path}' to last at least "
-            f"{_LEAST_NOISE_SAMPLES // mfcc.FS} s, so that each split has a "
-            f"part of its own. Received: {length / mfcc.FS:.2f} s. Lengthen or "
-            "delete it."
-        )
-    return length
-
-
-def _key(folder: pathlib.Path, clips: Sequence[_Clip]) -> bytes:
-    """Returns what the features depend on: files, draws and formulas."""
-    lines = [str(folder.resolve())]
-    for clip in clips:
-        stat = (folder / clip.name).stat()
-        lines.append(f"{clip} {stat.st_size} {stat.st_mtime_ns}")
-    formulas = [
-        pathlib.Path(path).read_bytes()
-        for path in (mfcc.__file__, wav_files.__file__, __file__)
-    ]
-    return "\n".join(lines).encode() + b"".join(formulas)
-
-
-def _compute(
-    folder: pathlib.Path, clips: Sequence[_Clip], name: str
-) -> np.ndarray:
-    """Returns the coefficients of clips, float32 `(num_clips, 49, 10)`."""
-    # Silence comes in runs of one recording.
-    read = functools.lru_cache(maxsize=1)(wav_files.read_wav)
-    parts = []
-    with tqdm.tqdm(
-        desc=f"Reading {name}",
-        total=len(clips),
-        unit="clip",
-        leave=False,
-        disable=None,
-    ) as progress:
-        for first in range(0, len(clips), _CHUNK_CLIPS):
-            chunk = clips[first : first + _CHUNK_CLIPS]
-            samples = [
-                clip.volume
-                * wav_files.to_length(
-                    read(folder / clip.name)[clip.start :], mfcc.CLIP_SAMPLES
-                )
-                for clip in chunk
-            ]
-            parts.append(mfcc.mfcc(np.stack(samples)))
-            progress.update(len(chunk))
-    return np.concatenate(parts)
 
 
 # Ten keywords, "unknown" and "silence", as the published results have them.
