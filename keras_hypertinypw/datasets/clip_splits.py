@@ -141,15 +141,14 @@ def _read_list(folder: pathlib.Path, file: str) -> list[str]:
 def _read_csv(folder: pathlib.Path, file: str) -> list[str]:
     path = folder / file
     rows = csv.DictReader(_read_text(path).splitlines())
+    columns = rows.fieldnames or ()
+    if not set(COLUMNS) <= set(columns):
+        raise _malformed(path, f"columns {', '.join(columns) or 'none'}")
     names = []
     for row in rows:
-        name, word = (row.get(column) for column in COLUMNS)
-        if name is None or word is None:
-            raise ValueError(
-                f"Expected '{path}' with columns {' and '.join(COLUMNS)}. "
-                f"Received: columns {rows.fieldnames}, and {row} in line "
-                f"{rows.line_num}. Copy the file again."
-            )
+        name, word = (row[column] for column in COLUMNS)
+        if not name or not word:
+            raise _malformed(path, f"line {rows.line_num} without both")
         if word_of(name) != word:
             raise ValueError(
                 f"Expected '{path}' with the folder of each clip as its word. "
@@ -158,6 +157,13 @@ def _read_csv(folder: pathlib.Path, file: str) -> list[str]:
             )
         names.append(name)
     return sorted(names)
+
+
+def _malformed(path: pathlib.Path, received: str) -> ValueError:
+    return ValueError(
+        f"Expected '{path}' with columns {' and '.join(COLUMNS)}. Received: "
+        f"{received}. Copy the file again."
+    )
 
 
 def _read_text(path: pathlib.Path) -> str:

@@ -93,7 +93,7 @@ def test_a_csv_without_its_columns_is_refused(tmp_path, text):
 
 def test_a_line_without_a_class_is_refused(tmp_path):
     write_csvs(tmp_path, train="dataset/yes/train_01.wav\n")
-    with pytest.raises(ValueError, match=r"train\.csv.*in line 2"):
+    with pytest.raises(ValueError, match=r"train\.csv.*line 2 without both"):
         clip_splits.read_splits(tmp_path)
 
 
