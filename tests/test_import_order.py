@@ -113,7 +113,8 @@ def test_data_and_evaluation_know_nothing_of_quantization(folder):
     names = set()
     for path in (PACKAGE / folder).glob("*.py"):
         names |= imports(parse(path))
-    assert ours(names) == {folder}
+    # How a file is written whole is no matter of quantization.
+    assert ours(names) - {"files"} == {folder}
     assert not outside(names) & TENSORFLOW
 
 
