@@ -68,7 +68,7 @@ def fit(options: argparse.Namespace) -> Outcome:
     out = pathlib.Path(options.out)
     result = fitting.fit(
         options.dataset,
-        round(options.budget_kb * 1024),
+        int(options.budget_kb * 1024),
         out,
         schedule=_schedule(options),
         kinds=options.kinds or tuple(KINDS),
