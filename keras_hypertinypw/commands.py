@@ -80,6 +80,23 @@ def fit(options: argparse.Namespace) -> Outcome:
     return EXIT_OK, fit_report.summary(result, out), result
 
 
+def reproduce(options: argparse.Namespace) -> Outcome:
+    """Implements `hypertinypw reproduce`."""
+    with stage("Starting TensorFlow"):
+        from keras_hypertinypw import reproduction
+
+    result = reproduction.reproduce(
+        options.dataset,
+        pathlib.Path(options.out),
+        width=options.width,
+        schedule=_schedule(options),
+        data_dir=options.data_dir,
+        download=options.download,
+        command=options.command_line,
+    )
+    return EXIT_OK, reproduction.table(result), result
+
+
 def demo(options: argparse.Namespace) -> Outcome:
     """Implements `hypertinypw demo`."""
     schedule = Schedule(float_epochs=8, quantized_epochs=4, batch_size=32)

@@ -48,6 +48,7 @@ KERAS_WORLD = {
     "models",
     "operators",
     "quantization",
+    "reproduction",
     "runs",
     "separable",
     "swap",
