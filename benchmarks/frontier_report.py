@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import collections
 import json
+import math
 import pathlib
 import statistics
 import sys
@@ -25,6 +26,7 @@ from mitdb_table import interval
 
 FOLDER = pathlib.Path(__file__).resolve().parent / "results"
 RESULTS = FOLDER / "frontier.jsonl"
+DIFFERENCES = FOLDER / "frontier_differences.jsonl"
 PLOT = FOLDER / "frontier.png"
 TITLES = {
     "arabic_40": "Arabic speech commands, 40 words",
@@ -127,6 +129,34 @@ def given_table(rows: list[Row]) -> str:
     return "\n".join(lines)
 
 
+def difference_table(differences: list[Row]) -> str:
+    """Returns the README's table of generated against stored, in points."""
+    lines = [
+        "| Task | File and op | Seed | Generated | Best stored | Difference |",
+        "| --- | --- | --- | --- | --- | --- |",
+    ]
+    differences = sorted(
+        differences,
+        key=lambda row: (
+            list(TITLES).index(row["task"]),
+            row["budget_kb"] or math.inf,
+            row["seed"],
+        ),
+    )
+    for row in differences:
+        budget = row["budget_kb"]
+        place = f"{budget} kB" if budget else "given network"
+        value, low, high = (
+            f"{100 * row[key]:+.1f}"
+            for key in ("difference", "ci_low", "ci_high")
+        )
+        lines.append(
+            f"| {TITLES[row['task']]} | {place} | {row['seed']} | "
+            f"{row['generated']} | {row['stored']} | {value} [{low}, {high}] |"
+        )
+    return "\n".join(lines)
+
+
 def _cell(row: Row | None, best: float) -> str:
     if row is None:
         return ""
@@ -185,7 +215,15 @@ def main() -> None:
     rows = summarize(read_rows())
     if not options.tables_only:
         draw(rows)
-    sys.stdout.write(f"{budget_table(rows)}\n\n{given_table(rows)}\n")
+    differences = [
+        json.loads(line) for line in DIFFERENCES.read_text().splitlines()
+    ]
+    tables = (
+        budget_table(rows),
+        difference_table(differences),
+        given_table(rows),
+    )
+    sys.stdout.write("\n\n".join(tables) + "\n")
 
 
 if __name__ == "__main__":
