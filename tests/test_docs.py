@@ -138,9 +138,7 @@ def test_a_link_to_no_page_is_an_error(hooks):
 
 
 # A block of text behind one of Python is what that prints.
-BLOCKS = re.compile(
-    r"```python\n(.*?)```(?:\n\n```text\n(.*?)```)?", re.DOTALL
-)
+BLOCKS = re.compile(r"```python\n(.*?)```(?:\n\n```text\n(.*?)```)?", re.DOTALL)
 WITH_CODE = [page for page in PAGES if BLOCKS.search(PAGES[page])]
 
 
