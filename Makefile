@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test firmware-test lint clean
+.PHONY: demo test firmware-test lint docs notebooks clean
 
 demo: $(VENV)/.installed
 	$(BIN)/hypertinypw demo --out=build/demo
@@ -24,6 +24,14 @@ lint: $(VENV)/.installed-dev
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy keras_hypertinypw
 	$(BIN)/clang-format --dry-run --Werror $$(git ls-files '*.h' '*.cc')
+
+# The site, for a browser: build/site/index.html. It needs no network.
+docs: $(VENV)/.installed-dev
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict
+
+# Runs the notebooks again, and keeps their outputs.
+notebooks: $(VENV)/.installed-dev
+	$(BIN)/python notebooks/execute.py
 
 # A stamp newer than setup.cfg means that what it asks for is installed.
 $(VENV)/.installed: setup.cfg pyproject.toml

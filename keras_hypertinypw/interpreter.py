@@ -71,7 +71,7 @@ class Interpreter:
             arena is too small, or the blob that it refers to is missing.
         RuntimeError: If TFLM's host library cannot be compiled.
 
-    Example:
+    Examples:
         >>> with Interpreter(model_content) as interpreter:
         ...     y_score = interpreter.predict(x_test)
     """

@@ -67,8 +67,9 @@ for the arena, and a training to test with | `tiny_models.py`, \
 and for TFLM |
 | the command line, interrupted and on a full disk | `test_cli.py`, \
 `test_interrupted_commands.py`, `test_full_disk.py` |
-| what README, examples and notebooks say | `test_readme.py`, \
-`test_examples.py`, `test_notebooks.py` |
+| what README, site, examples and notebooks say | `test_readme.py`, \
+`test_docs.py`, `test_examples.py`, `test_notebooks.py` |
+| what a wheel holds | `test_wheel.py` |
 | the table below | `test_faults.py`; the faults are in `model_faults.py`, \
 `swap_faults.py`, `file_faults.py`, `command_faults.py`, \
 `int4_faults.py`, `slim_faults.py`, `share_faults.py`, \

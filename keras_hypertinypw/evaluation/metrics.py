@@ -235,11 +235,18 @@ def _positive_predictivity(counts: np.ndarray) -> np.ndarray:
 
 
 macro_f1 = CountMetric("macro_f1", _macro_f1, num_classes=None)
+"""Mean of the F1 scores of all classes; `over` says of how many."""
 balanced_accuracy = CountMetric("balanced_accuracy", _balanced_accuracy)
+"""Mean of sensitivity and specificity."""
 accuracy = CountMetric("accuracy", _accuracy)
+"""Fraction of right decisions."""
 binary_f1 = CountMetric("binary_f1", _binary_f1)
+"""F1 score of class 1 of two."""
 sensitivity = CountMetric("sensitivity", _sensitivity)
+"""Fraction of the windows of class 1 that were found; recall."""
 specificity = CountMetric("specificity", _specificity)
+"""Fraction of the windows of class 0 that were not taken for class 1."""
 positive_predictivity = CountMetric(
     "positive_predictivity", _positive_predictivity
 )
+"""Fraction of right ones among the decisions for class 1; precision."""
