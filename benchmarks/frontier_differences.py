@@ -18,7 +18,7 @@ from typing import Any
 
 import frontier
 import frontier_tasks
-from frontier_report import FOLDER, read_rows
+from frontier_report import DIFFERENCES, read_rows
 
 from keras_hypertinypw.datasets.windows import Windows  # isort: skip
 import numpy as np
@@ -28,7 +28,6 @@ from keras_hypertinypw.evaluation import metrics
 from keras_hypertinypw.evaluation.bootstrap import bootstrap_difference
 from keras_hypertinypw.files import write_atomically
 
-RESULTS = FOLDER / "frontier_differences.jsonl"
 _TRAINED = {"mitdb_v": "mitdb"}  # Tasks that another one's training serves.
 Row = dict[str, Any]
 
@@ -95,7 +94,7 @@ def main() -> None:
     rows = read_rows()
     found = [compare(*pair) for pair in tqdm(pairs(rows), desc="Pairs")]
     content = "".join(json.dumps(row) + "\n" for row in found)
-    write_atomically(RESULTS, content.encode())
+    write_atomically(DIFFERENCES, content.encode())
     sys.stdout.write(content)
 
 

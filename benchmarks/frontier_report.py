@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import collections
 import json
+import math
 import pathlib
 import statistics
 import sys
@@ -20,11 +21,13 @@ from typing import Any
 import matplotlib
 
 matplotlib.use("Agg")
+from matplotlib import lines as lines_2d
 from matplotlib import pyplot as plt
 from mitdb_table import interval
 
 FOLDER = pathlib.Path(__file__).resolve().parent / "results"
 RESULTS = FOLDER / "frontier.jsonl"
+DIFFERENCES = FOLDER / "frontier_differences.jsonl"
 PLOT = FOLDER / "frontier.png"
 TITLES = {
     "arabic_40": "Arabic speech commands, 40 words",
@@ -33,6 +36,7 @@ TITLES = {
     "mitdb_v": "MIT-BIH, inter-patient, V or not, at t*",
     "mitdb_beats": "MIT-BIH, beats split at random (capacity only)",
 }
+_COLUMNS = 3
 _COLORS = {
     "stored_int8": "tab:blue",
     "int4": "tab:orange",
@@ -127,6 +131,34 @@ def given_table(rows: list[Row]) -> str:
     return "\n".join(lines)
 
 
+def difference_table(differences: list[Row]) -> str:
+    """Returns the README's table of generated against stored, in points."""
+    lines = [
+        "| Task | File and op | Seed | Generated | Best stored | Difference |",
+        "| --- | --- | --- | --- | --- | --- |",
+    ]
+    differences = sorted(
+        differences,
+        key=lambda row: (
+            list(TITLES).index(row["task"]),
+            row["budget_kb"] or math.inf,
+            row["seed"],
+        ),
+    )
+    for row in differences:
+        budget = row["budget_kb"]
+        place = f"{budget} kB" if budget else "given network"
+        value, low, high = (
+            f"{100 * row[key]:+.1f}"
+            for key in ("difference", "ci_low", "ci_high")
+        )
+        lines.append(
+            f"| {TITLES[row['task']]} | {place} | {row['seed']} | "
+            f"{row['generated']} | {row['stored']} | {value} [{low}, {high}] |"
+        )
+    return "\n".join(lines)
+
+
 def _cell(row: Row | None, best: float) -> str:
     if row is None:
         return ""
@@ -144,37 +176,73 @@ def _score(row: Row) -> str:
 def draw(rows: list[Row]) -> None:
     """Writes the plot: macro-F1 against bytes of file and op."""
     tasks = [task for task in TITLES if any(r["task"] == task for r in rows)]
+    lines = -(-len(tasks) // _COLUMNS)
     figure, panels = plt.subplots(
-        1, len(tasks), figsize=(5 * len(tasks), 4.5), squeeze=False
+        lines,
+        _COLUMNS,
+        figsize=(4.2 * _COLUMNS, 3.6 * lines),
+        squeeze=False,
+        layout="constrained",
     )
-    for panel, task in zip(panels[0], tasks, strict=True):
-        for family, color in _COLORS.items():
-            points = sorted(
-                (row["file_bytes"] + row["op_code_bytes"], row)
-                for row in rows
-                if (row["task"], row["family"]) == (task, family)
-            )
-            if not points:
-                continue
-            sizes = [size / 1024 for size, _ in points]
-            values = [row["macro_f1"] for _, row in points]
-            panel.plot(sizes, values, "o-", color=color, label=family)
-            panel.fill_between(
-                sizes,
-                [row["ci_low"] for _, row in points],
-                [row["ci_high"] for _, row in points],
-                color=color,
-                alpha=0.08,
-            )
-        panel.set_xscale("log", base=2)
+    for panel in panels.flat[len(tasks) :]:
+        panel.set_axis_off()
+    for panel, task in zip(panels.flat, tasks, strict=False):
+        _draw_task(panel, [row for row in rows if row["task"] == task])
         panel.set_title(TITLES[task], fontsize=10)
-        panel.set_xlabel("file and op, KiB")
-        panel.grid(alpha=0.3)
-    panels[0][0].set_ylabel("macro-F1 on the test set")
-    panels[0][0].legend()
-    figure.tight_layout()
-    figure.savefig(PLOT, dpi=100, metadata={"Software": None})
+    present = [f for f in _COLORS if any(row["family"] == f for row in rows)]
+    handles = [
+        lines_2d.Line2D([], [], color=_COLORS[f], marker="o", label=f)
+        for f in present
+    ]
+    handles.append(
+        lines_2d.Line2D(
+            [],
+            [],
+            color="grey",
+            marker="s",
+            fillstyle="none",
+            linestyle="",
+            label="128 channels, whatever the bytes",
+        )
+    )
+    figure.legend(handles=handles, loc="outside lower center", ncols=4)
+    figure.savefig(PLOT, dpi=110, metadata={"Software": None})
     plt.close(figure)
+
+
+def _draw_task(panel: Any, rows: list[Row]) -> None:
+    for row in rows:
+        given = row["budget_kb"] is None
+        panel.errorbar(
+            _kib(row),
+            row["macro_f1"],
+            [
+                [row["macro_f1"] - row["ci_low"]],
+                [row["ci_high"] - row["macro_f1"]],
+            ],
+            color=_COLORS[row["family"]],
+            marker="s" if given else "o",
+            fillstyle="none" if given else "full",
+            elinewidth=0.7,
+            capsize=2,
+        )
+    for family, color in _COLORS.items():
+        fitted = sorted(
+            (_kib(row), row["macro_f1"])
+            for row in rows
+            if row["family"] == family and row["budget_kb"] is not None
+        )
+        sizes, values = zip(*fitted, strict=True) if fitted else ((), ())
+        panel.plot(sizes, values, color=color, linewidth=1.2)
+    panel.set_xscale("log", base=2)
+    panel.xaxis.set_major_formatter(lambda x, _: f"{x:g}")
+    panel.set_xlabel("file and op, kB of 1,024 bytes")
+    panel.set_ylabel("macro-F1, test set")
+    panel.grid(alpha=0.3)
+
+
+def _kib(row: Row) -> float:
+    return (row["file_bytes"] + row["op_code_bytes"]) / 1024
 
 
 def main() -> None:
@@ -185,7 +253,15 @@ def main() -> None:
     rows = summarize(read_rows())
     if not options.tables_only:
         draw(rows)
-    sys.stdout.write(f"{budget_table(rows)}\n\n{given_table(rows)}\n")
+    differences = [
+        json.loads(line) for line in DIFFERENCES.read_text().splitlines()
+    ]
+    tables = (
+        budget_table(rows),
+        difference_table(differences),
+        given_table(rows),
+    )
+    sys.stdout.write("\n\n".join(tables) + "\n")
 
 
 if __name__ == "__main__":

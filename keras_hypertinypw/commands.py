@@ -12,6 +12,7 @@ from collections.abc import Callable
 
 from keras_hypertinypw.datasets.windows import Windows
 from keras_hypertinypw.files import write_atomically
+from keras_hypertinypw.fit_kinds import KINDS
 from keras_hypertinypw.input_files import load_array
 from keras_hypertinypw.progress import stage
 from keras_hypertinypw.run_config import RunConfig, Schedule
@@ -26,12 +27,12 @@ Command = Callable[[argparse.Namespace], Outcome]
 
 def train(options: argparse.Namespace) -> Outcome:
     """Implements `hypertinypw train`."""
-    epochs = {
-        name: getattr(options, name)
-        for name in ("float_epochs", "quantized_epochs")
-        if getattr(options, name) is not None
-    }
-    config = RunConfig(
+    return _run(train_config(options), options)
+
+
+def train_config(options: argparse.Namespace) -> RunConfig:
+    """Returns what the options of `train` say."""
+    return RunConfig(
         dataset=options.dataset,
         stored=options.stored,
         width=options.width,
@@ -40,14 +41,60 @@ def train(options: argparse.Namespace) -> Outcome:
         code_bits=options.code_bits,
         block_size=options.block_size,
         use_skip=options.use_skip,
+        generate_first=options.generate_first,
         schedule=dataclasses.replace(
-            TASKS[options.dataset].schedule,
-            **epochs,
-            seed=options.seed,
-            kernel_bits=options.kernel_bits,
+            _schedule(options), kernel_bits=options.kernel_bits
         ),
     )
-    return _run(config, options)
+
+
+def _schedule(options: argparse.Namespace) -> Schedule:
+    """Returns the data set's schedule, but for what the user says."""
+    said = {
+        name: getattr(options, name)
+        for name in ("float_epochs", "quantized_epochs")
+        if getattr(options, name) is not None
+    }
+    return dataclasses.replace(
+        TASKS[options.dataset].schedule, **said, seed=options.seed
+    )
+
+
+def fit(options: argparse.Namespace) -> Outcome:
+    """Implements `hypertinypw fit`."""
+    with stage("Starting TensorFlow"):
+        from keras_hypertinypw import fit_report, fitting
+
+    out = pathlib.Path(options.out)
+    result = fitting.fit(
+        options.dataset,
+        int(options.budget_kb * 1024),
+        out,
+        schedule=_schedule(options),
+        kinds=options.kinds or tuple(KINDS),
+        data_dir=options.data_dir,
+        download=options.download,
+        command=options.command_line,
+    )
+    fit_report.write_picture(out / "fit.png", result)
+    return EXIT_OK, fit_report.summary(result, out), result
+
+
+def reproduce(options: argparse.Namespace) -> Outcome:
+    """Implements `hypertinypw reproduce`."""
+    with stage("Starting TensorFlow"):
+        from keras_hypertinypw import reproduction
+
+    result = reproduction.reproduce(
+        options.dataset,
+        pathlib.Path(options.out),
+        width=options.width,
+        schedule=_schedule(options),
+        data_dir=options.data_dir,
+        download=options.download,
+        command=options.command_line,
+    )
+    return EXIT_OK, reproduction.table(result), result
 
 
 def demo(options: argparse.Namespace) -> Outcome:

@@ -12,6 +12,12 @@ _MAX_LINKS = 40  # As Linux; a circle of links has no end.
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
+def cache_dir() -> pathlib.Path:
+    """Returns the per-user folder of what can be made again."""
+    base = os.environ.get("XDG_CACHE_HOME") or pathlib.Path.home() / ".cache"
+    return pathlib.Path(base) / "keras_hypertinypw"
+
+
 def write_atomically(path: pathlib.Path, content: bytes) -> None:
     """Writes a file under a temporary name, then renames it.
 

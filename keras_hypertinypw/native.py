@@ -20,6 +20,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from keras_hypertinypw.files import cache_dir
+
 FLAGS = ("-std=c++17", "-O2", "-fPIC", "-shared", "-Wall", "-Wextra")
 SOURCES = (
     "generate_pw.cc",
@@ -64,12 +66,6 @@ def find_compiler() -> list[str]:
         f"none of $CXX, {', '.join(_COMPILERS)} in PATH. Install one (Debian: "
         'package g++), or use `Interpreter(..., runtime="litert")`.'
     )
-
-
-def cache_dir() -> pathlib.Path:
-    """Returns the per-user directory of compiled libraries."""
-    base = os.environ.get("XDG_CACHE_HOME") or pathlib.Path.home() / ".cache"
-    return pathlib.Path(base) / "keras_hypertinypw"
 
 
 def _library_name(directory: pathlib.Path) -> str:

@@ -56,6 +56,7 @@ class RunConfig:
         code_bits: Of the generator.
         block_size: Of the generator.
         use_skip: Of the generator.
+        generate_first: Whether the first pointwise kernel is generated, too.
         schedule: Epochs, rates and seed.
 
     Raises:
@@ -70,6 +71,7 @@ class RunConfig:
     code_bits: int = 8
     block_size: int = 64
     use_skip: bool = False
+    generate_first: bool = False
     schedule: Schedule = Schedule()
 
     def __post_init__(self) -> None:

@@ -110,7 +110,11 @@ def build_model(
         )
     network = getattr(models, TASKS[config.dataset].network)
     return network(
-        input_shape, num_classes, width=config.width, generator=generator
+        input_shape,
+        num_classes,
+        width=config.width,
+        generator=generator,
+        keep_first=not config.generate_first,
     )
 
 

@@ -58,7 +58,7 @@ def evaluate(
     """
     with Interpreter(content) as interpreter:
         tuned, logits = (
-            _predict(interpreter, windows.x, f"TFLM, {name}", task.window)
+            predict(interpreter, windows.x, f"TFLM, {name}", task.window)
             for name, windows in (("validation", validation), ("test", test))
         )
         arena_bytes = interpreter.arena_used_bytes or 0
@@ -92,9 +92,17 @@ def read_scores(test: Mapping[str, Any], task: Task) -> Scores:
     return class_scores.ClassScores(**test)
 
 
-def _predict(
+def predict(
     interpreter: Interpreter, x: np.ndarray, name: str, unit: str
 ) -> np.ndarray:
+    """Returns the logits of windows, with a progress bar.
+
+    Args:
+        interpreter: Of the file.
+        x: Windows, float32, of shape `(num_windows, ...)`.
+        name: What the bar says.
+        unit: What a window is.
+    """
     chunks = []
     with tqdm(total=len(x), desc=name, unit=unit) as bar:
         for start in range(0, len(x), _CHUNK):

@@ -93,6 +93,7 @@ _SPEECH = functools.partial(
     schedule=Schedule(
         float_epochs=40, quantized_epochs=20, quantized_learning_rate=1e-3
     ),
+    augment=augmentation.shift_and_mask,
 )
 TASKS = {
     "mitdb": Task("mitdb.load", "MIT-BIH Arrhythmia Database"),
@@ -105,10 +106,18 @@ TASKS = {
     "apnea_rr": _APNEA("apnea_rr.load", "Apnea-ECG Database, RR intervals"),
     "ptbxl": _DIAGNOSES("ptbxl.load", "PTB-XL, twelve leads"),
     "ptbxl_ii": _DIAGNOSES("ptbxl.load_lead_ii", "PTB-XL, lead II alone"),
+    "speech_commands": _SPEECH(
+        "speech_commands.COMMANDS.load",
+        "Speech Commands 2, ten words, unknown and silence",
+    ),
+    "speech_words": _SPEECH(
+        "speech_commands.WORDS.load", "Speech Commands 2, all 35 words"
+    ),
+    "arabic_8": _SPEECH(
+        "speech_commands.ARABIC.load", "Arabic Speech Commands, wav files"
+    ),
     "arabic_40": _SPEECH(
-        "mfcc_arrays.ARABIC_40_WORDS.load",
-        "40 Arabic words, MFCC",
-        augment=augmentation.shift_and_mask,
+        "mfcc_arrays.ARABIC_40_WORDS.load", "40 Arabic words, MFCC"
     ),
     "speech_v1": _SPEECH(
         "mfcc_arrays.SPEECH_COMMANDS_V1.load",

@@ -13,7 +13,7 @@ from keras_hypertinypw.slim import slim
 
 # Bytes that training may add: fewer vectors of a trained file are equal.
 MARGIN = 64
-_PROBES = (16, 64, 160)  # Widths that a first guess is drawn through.
+_PROBES = (8, 24, 64)  # Widths that a first guess is drawn through.
 _SAMPLES = 32
 
 
@@ -62,6 +62,9 @@ def untrained_file(
             layer.set_weights(
                 [rng.uniform(0.5, 1, w.shape) for w in layer.get_weights()]
             )
+            # Near 0, or a ReLU behind it might never open.
+            mean = layer.moving_mean
+            mean.assign(rng.uniform(-0.1, 0.1, mean.shape))
         elif isinstance(layer, keras.layers.Dense):
             layer.bias.assign(rng.normal(size=layer.bias.shape))
     x = rng.normal(size=(_SAMPLES, *model.input_shape[1:]))

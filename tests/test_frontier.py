@@ -69,6 +69,6 @@ def test_the_readme_shows_the_rows():
     )
     readme = (ROOT / "README.md").read_text()
     tables = result.stdout.split("\n\n")
-    assert len(tables) == 2
+    assert len(tables) == 3
     for table in tables:
         assert table.strip() in readme

@@ -32,6 +32,8 @@ KERAS_WORLD = {
     "conversion_input",
     "converter",
     "fake_quant",
+    "fit_report",
+    "fitting",
     "folding",
     "freezing",
     "generator",
@@ -46,6 +48,7 @@ KERAS_WORLD = {
     "models",
     "operators",
     "quantization",
+    "reproduction",
     "runs",
     "separable",
     "swap",
@@ -111,7 +114,8 @@ def test_data_and_evaluation_know_nothing_of_quantization(folder):
     names = set()
     for path in (PACKAGE / folder).glob("*.py"):
         names |= imports(parse(path))
-    assert ours(names) == {folder}
+    # How a file is written whole is no matter of quantization.
+    assert ours(names) - {"files"} == {folder}
     assert not outside(names) & TENSORFLOW
 
 

@@ -1,15 +1,23 @@
 import re
 
 import keras_models
+import numpy as np
 import pytest
+import tf_keras as keras
 
-from keras_hypertinypw import HyperPointwise
-from keras_hypertinypw.models import ds_cnn, ecg_network
+from keras_hypertinypw import (
+    HyperPointwise,
+    Interpreter,
+    convert_keras_model,
+    quantize_model,
+)
+from keras_hypertinypw.models import ds_cnn, ecg_network, long_ecg_network
 from keras_hypertinypw.quantization import find_generators
 
 NETWORKS = [
     (lambda **options: ecg_network((64, 3), 4, width=16, **options), 4),
     (lambda **options: ds_cnn((49, 10, 1), 4, width=16, **options), 4),
+    (lambda **options: long_ecg_network((6000, 1), 4, width=16, **options), 5),
 ]
 
 
@@ -54,3 +62,27 @@ def test_outputs_are_one_logit_per_class(build, num_pointwise):
 def test_ds_cnn_has_as_many_blocks_as_asked():
     model = ds_cnn((49, 10, 1), 4, width=8, num_blocks=2)
     assert len(pointwise(model)) == 2
+
+
+def test_the_last_block_of_a_minute_sees_27_seconds():
+    model = long_ecg_network((6000, 1), 2, width=8)
+    seen, step = 1, 1
+    for layer in model.layers:
+        if isinstance(
+            layer, (keras.layers.Conv1D, keras.layers.DepthwiseConv1D)
+        ):
+            seen += (layer.kernel_size[0] - 1) * step
+            step *= layer.strides[0]
+    assert seen / 100 == pytest.approx(27, abs=0.5)
+    assert model.output_shape == (None, 2)
+
+
+def test_the_network_of_a_minute_converts():
+    generator = keras_models.generator()
+    model = long_ecg_network((6000, 1), 2, width=16, generator=generator)
+    x = np.random.default_rng(0).normal(size=(8, 6000, 1)).astype(np.float32)
+    quantized = quantize_model(model, calibration_data=x)
+    # Not verified: untrained, its outputs hardly vary.
+    content = convert_keras_model(quantized, verify=False)
+    with Interpreter(content) as interpreter:
+        assert interpreter.predict(x).shape == (8, 2)

@@ -54,6 +54,12 @@ def test_mitdb_table_is_current():
     assert result.stdout in README
 
 
+def test_table_of_other_data_is_current():
+    result = run_python("benchmarks/data_table.py")
+    assert result.stdout.count("\n") == 6
+    assert result.stdout in README
+
+
 def test_size_of_the_op_is_current():
     compiler = cpp_build.arm_tool("g++")
     version = subprocess.check_output([compiler, "-dumpversion"], text=True)

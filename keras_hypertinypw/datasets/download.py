@@ -10,7 +10,8 @@ import re
 import urllib.error
 import urllib.parse
 import urllib.request
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from typing import BinaryIO
 
 import tqdm
 
@@ -18,7 +19,7 @@ DATA_VARIABLE = "HYPERTINYPW_DATA"
 SUMS_NAME = "SHA256SUMS.txt"
 
 _CHUNK_BYTES = 1 << 16
-_TIMEOUT = 30.0  # Seconds without an answer.
+TIMEOUT = 30.0  # Seconds without an answer.
 # The name is relative: no leading slash, no backslash.
 _SUMS_LINE = re.compile(
     r"(?P<digest>[0-9a-fA-F]{64}) [ *]?(?P<name>[^/\\ ][^\\]*)"
@@ -94,7 +95,7 @@ def download_database(
         unit="file",
         disable=None,
     ):
-        if not (path.is_file() and _sha256(path) == sums[name]):
+        if not (path.is_file() and sha256(path) == sums[name]):
             url = base_url + urllib.parse.quote(name)
             _download_file(url, path, sums[name], folder)
     return paths
@@ -167,8 +168,13 @@ def _download_file(
     partial = path.with_name(path.name + ".part")
     try:
         with _open(url, folder) as response, partial.open("wb") as file:
-            _copy(response, file, url, folder)
-        received = _sha256(partial)
+            copy(
+                response,
+                file,
+                lambda error: _unreachable(url, folder, error),
+                name=url.rsplit("/", 1)[-1],
+            )
+        received = sha256(partial)
         if received != digest:
             raise ValueError(
                 f"Expected {url} with SHA-256 {digest}. Received: {received}. "
@@ -180,11 +186,28 @@ def _download_file(
         partial.unlink(missing_ok=True)
 
 
-def _copy(response, file, url: str, folder: pathlib.Path) -> None:
-    total = int(response.headers.get("Content-Length") or 0) or None
+def copy(
+    response,
+    file: BinaryIO,
+    explained: Callable[[Exception], Exception],
+    *,
+    name: str,
+    done: int = 0,
+) -> None:
+    """Copies the body of a response to a file, with a progress bar.
+
+    Args:
+        response: Of `urllib.request.urlopen`.
+        file: Open for writing.
+        explained: Returns the error to raise for one of the connection.
+        name: Of what is downloaded.
+        done: Bytes of it that are there already.
+    """
+    length = int(response.headers.get("Content-Length") or 0)
     with tqdm.tqdm(
-        desc=url.rsplit("/", 1)[-1],
-        total=total,
+        desc=name,
+        total=done + length if length else None,
+        initial=done,
         unit="B",
         unit_scale=True,
         leave=False,
@@ -194,7 +217,7 @@ def _copy(response, file, url: str, folder: pathlib.Path) -> None:
             try:
                 chunk = response.read(_CHUNK_BYTES)
             except (OSError, http.client.HTTPException) as error:
-                raise _unreachable(url, folder, error) from error
+                raise explained(error) from error
             if not chunk:
                 return
             file.write(chunk)
@@ -203,7 +226,7 @@ def _copy(response, file, url: str, folder: pathlib.Path) -> None:
 
 def _open(url: str, folder: pathlib.Path):
     try:
-        return urllib.request.urlopen(url, timeout=_TIMEOUT)
+        return urllib.request.urlopen(url, timeout=TIMEOUT)
     except (OSError, http.client.HTTPException) as error:  # Has URLError.
         raise _unreachable(url, folder, error) from error
 
@@ -225,9 +248,22 @@ def _unreachable(
     )
 
 
-def _sha256(path: pathlib.Path) -> str:
+def sha256(path: pathlib.Path) -> str:
+    """Returns the SHA-256 of a file as hex digits."""
     digest = hashlib.sha256()
-    with path.open("rb") as file:
+    with (
+        path.open("rb") as file,
+        tqdm.tqdm(
+            desc=f"Checking {path.name}",
+            total=path.stat().st_size,
+            unit="B",
+            unit_scale=True,
+            delay=1,  # Seconds: most files are small.
+            leave=False,
+            disable=None,
+        ) as progress,
+    ):
         while chunk := file.read(_CHUNK_BYTES):
             digest.update(chunk)
+            progress.update(len(chunk))
     return digest.hexdigest()

@@ -1,0 +1,125 @@
+"""The subcommands that train."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from keras_hypertinypw import commands
+from keras_hypertinypw.cli_options import (
+    add_command,
+    add_data,
+    add_numbers,
+    add_out,
+    add_schedule,
+)
+from keras_hypertinypw.fit_kinds import KINDS
+from keras_hypertinypw.paper import CLAIMS
+from keras_hypertinypw.run_config import RunConfig
+
+
+def add_training_commands(subparsers: Any) -> None:
+    """Adds `train`, `fit`, `reproduce` and `demo`."""
+    _add_train(subparsers)
+    _add_fit(subparsers)
+    _add_reproduce(subparsers)
+    _add_demo(subparsers)
+
+
+def _add_train(subparsers: Any) -> None:
+    config = RunConfig()
+    parser = add_command(
+        subparsers,
+        "train",
+        commands.train,
+        "Train on a data set, convert, verify, evaluate on its test split. "
+        "An interrupted run continues when the same command is given again.",
+    )
+    add_data(parser)
+    add_out(parser, "build/train", "folder of results and checkpoints")
+    parser.add_argument(
+        "--stored",
+        action="store_true",
+        help="store every pointwise kernel: the same graph to compare with",
+    )
+    add_numbers(
+        parser,
+        width=(config.width, "channels of the network"),
+        code_dim=(config.code_dim, "length of a code vector"),
+        code_bits=(config.code_bits, "bits of a code: 1, 2, 4 or 8"),
+        block_size=(config.block_size, "weights made from one code vector"),
+        kernel_bits=(
+            config.schedule.kernel_bits,
+            "bits of stored kernels: 8, or 4, which are packed as `int4` does",
+        ),
+    )
+    parser.add_argument(
+        "--hidden_units",
+        type=int,
+        nargs="*",
+        default=list(config.hidden_units),
+        help="hidden layers of the generator",
+    )
+    parser.add_argument(
+        "--use_skip",
+        action="store_true",
+        help="add a linear skip to the generator",
+    )
+    parser.add_argument(
+        "--generate_first",
+        action="store_true",
+        help="generate the first pointwise kernel, too",
+    )
+    add_schedule(parser)
+
+
+def _add_fit(subparsers: Any) -> None:
+    parser = add_command(
+        subparsers,
+        "fit",
+        commands.fit,
+        "Train the widest network of each kind, stored and generated, that "
+        "fits a budget of bytes, choose on the validation split, and say why. "
+        "An interrupted run continues when the same command is given again.",
+    )
+    add_data(parser)
+    add_out(parser, "build/fit", "folder of results and checkpoints")
+    parser.add_argument(
+        "--budget_kb",
+        type=float,
+        required=True,
+        metavar="KB",
+        help="flash for the file, and for the op's code where it is needed, "
+        "in kB of 1,024 bytes",
+    )
+    parser.add_argument(
+        "--kinds",
+        nargs="+",
+        choices=KINDS,
+        help="kinds of networks to try; all of them if left out",
+    )
+    add_schedule(parser)
+
+
+def _add_reproduce(subparsers: Any) -> None:
+    parser = add_command(
+        subparsers,
+        "reproduce",
+        commands.reproduce,
+        "Train one graph stored and generated, and print the row of the "
+        "paper's table beside what was measured. An interrupted run continues "
+        "when the same command is given again.",
+    )
+    add_data(parser, None, CLAIMS, required=True)
+    add_out(parser, "build/reproduce", "folder of results and checkpoints")
+    add_numbers(parser, width=(RunConfig.width, "channels of the network"))
+    add_schedule(parser)
+
+
+def _add_demo(subparsers: Any) -> None:
+    parser = add_command(
+        subparsers,
+        "demo",
+        commands.demo,
+        "The whole way on a synthetic ECG, in a few minutes and without data.",
+    )
+    add_out(parser, "build/demo", "folder of results and checkpoints")

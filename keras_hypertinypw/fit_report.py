@@ -1,0 +1,109 @@
+"""What `hypertinypw fit` found, as text and as a picture."""
+
+from __future__ import annotations
+
+import io
+import pathlib
+import shlex
+from typing import Any
+
+import matplotlib
+from matplotlib.figure import Figure
+
+from keras_hypertinypw import plots, scoring
+from keras_hypertinypw.files import write_atomically
+from keras_hypertinypw.fit_kinds import KINDS
+from keras_hypertinypw.run_config import RunConfig
+from keras_hypertinypw.tasks import TASKS
+
+_GENERATOR = ("code_dim", "code_bits", "block_size")
+_FLAGS = ("stored", "use_skip", "generate_first")
+
+
+def train_command(config: RunConfig) -> str:
+    """Returns the command line that trains a network of `fit` alone."""
+    schedule = config.schedule
+    words = ["hypertinypw", "train", f"--dataset={config.dataset}"]
+    words += [f"--{flag}" for flag in _FLAGS if getattr(config, flag)]
+    words.append(f"--width={config.width}")
+    if not config.stored:
+        words += [f"--{name}={getattr(config, name)}" for name in _GENERATOR]
+        words += ["--hidden_units", *map(str, config.hidden_units)]
+    words += [
+        f"--{name}={getattr(schedule, name)}"
+        for name in ("float_epochs", "quantized_epochs", "seed", "kernel_bits")
+    ]
+    return shlex.join(words)
+
+
+def summary(result: dict[str, Any], out: pathlib.Path) -> str:
+    """Returns what a person wants to read at the end."""
+    lines = [
+        f"{'kind':<16}{'width':>6}{'file B':>9}{'op B':>7}{'arena B':>9}"
+        "  macro-F1 on validation"
+    ]
+    for row in result["kinds"]:
+        lines.append(
+            f"{row['kind']:<16}{row['width']:>6}{row['file_bytes']:>9,}"
+            f"{row['op_code_bytes']:>7,}{row['arena_bytes']:>9,}"
+            f"  {row['val_macro_f1']:.3f}"
+            f" [{row['low']:.3f}, {row['high']:.3f}]"
+        )
+    lines += [f"{kind:<16} does not fit" for kind in result["left_out"]]
+    config = RunConfig.from_dict(result["config"])
+    task = TASKS[config.dataset]
+    lines += [
+        "",
+        result["reason"],
+        "",
+        f"Test {task.group}s, the chosen file in TFLM:",
+        str(scoring.read_scores(result["test"], task)),
+        "",
+        f"To train it alone: {train_command(config)}",
+        f"Results in {out}/: model.tflite, fit.json, fit.png",
+    ]
+    return "\n".join(lines)
+
+
+def write_picture(path: pathlib.Path, result: dict[str, Any]) -> None:
+    """Draws the macro-F1 of each kind with its interval, and its bytes.
+
+    Args:
+        path: A `.png` file.
+        result: What `fitting.fit` returns.
+    """
+    kinds = result["kinds"]
+    names = [f"{KINDS[k['kind']].title}, {k['width']} wide" for k in kinds]
+    scores = [kind["val_macro_f1"] for kind in kinds]
+    sizes = [kind["file_bytes"] + kind["op_code_bytes"] for kind in kinds]
+    buffer = io.BytesIO()
+    with matplotlib.rc_context(plots.STYLE):
+        figure = Figure(
+            figsize=(10, 1.3 + 0.4 * len(kinds)), layout="constrained"
+        )
+        left, right = figure.subplots(1, 2)
+        left.errorbar(
+            scores,
+            range(len(kinds)),
+            xerr=[
+                [
+                    s - kind["low"]
+                    for s, kind in zip(scores, kinds, strict=True)
+                ],
+                [
+                    kind["high"] - s
+                    for s, kind in zip(scores, kinds, strict=True)
+                ],
+            ],
+            fmt="o",
+            color=plots.BLUE,
+            capsize=3,
+        )
+        left.set_yticks(range(len(kinds)), names)
+        left.set_ylim(len(kinds) - 0.5, -0.5)
+        left.set_title("macro-F1 on validation, 95 % intervals")
+        plots.draw_bars(right, dict(zip(names, sizes, strict=True)), "{:,} B")
+        right.set_yticks([])
+        right.set_title(f"File and op, of {result['budget_bytes']:,} B")
+        figure.savefig(buffer, format="png", dpi=130)
+    write_atomically(path, buffer.getvalue())

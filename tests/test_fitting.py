@@ -1,0 +1,123 @@
+import dataclasses
+import json
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from keras_hypertinypw import cli, fit_report, fitting
+from keras_hypertinypw.errors import ConversionError
+from keras_hypertinypw.interpreter import Interpreter
+from keras_hypertinypw.run_config import RunConfig, Schedule
+from keras_hypertinypw.tasks import TASKS
+
+BUDGET = 8 * 1024
+KINDS = ("stored_int4", "generated_1")
+SCHEDULE = Schedule(float_epochs=1, quantized_epochs=1, batch_size=256)
+
+
+def fit(folder, budget=BUDGET):
+    return fitting.fit(
+        "synthetic",
+        budget,
+        folder,
+        schedule=SCHEDULE,
+        kinds=KINDS,
+        command="test",
+    )
+
+
+@pytest.fixture(scope="module")
+def fitted(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("fit")
+    return folder, fit(folder)
+
+
+def test_every_kind_fits_and_none_is_needlessly_narrow(fitted):
+    _, result = fitted
+    assert [kind["kind"] for kind in result["kinds"]] == list(KINDS)
+    assert not result["left_out"]
+    for kind in result["kinds"]:
+        total = kind["file_bytes"] + kind["op_code_bytes"]
+        assert 0.85 * BUDGET < total <= BUDGET
+        assert (kind["op_code_bytes"] > 0) == kind["kind"].startswith("gen")
+        assert kind["low"] <= kind["val_macro_f1"] <= kind["high"]
+
+
+def test_the_chosen_file_is_the_one_that_was_scored(fitted):
+    folder, result = fitted
+    content = (folder / "model.tflite").read_bytes()
+    assert content == (folder / result["chosen"] / "model.tflite").read_bytes()
+    (row,) = (k for k in result["kinds"] if k["kind"] == result["chosen"])
+    assert row["file_bytes"] == len(content)
+    validation = TASKS["synthetic"].load("validation")
+    with Interpreter(content) as interpreter:
+        decisions = interpreter.predict(validation.x).argmax(axis=1)
+    score = fitting.macro_f1(validation, decisions)
+    assert score == row["val_macro_f1"]
+    assert f"{score:.3f}" in result["reason"]
+
+
+def test_the_record_is_what_was_returned(fitted):
+    folder, result = fitted
+    record = json.loads((folder / "fit.json").read_text())
+    assert record == json.loads(json.dumps(result))
+    assert set(record["test"]["metrics"])
+
+
+def test_a_finished_fit_is_not_trained_again(fitted, monkeypatch):
+    folder, result = fitted
+
+    def refuse(*_, **__):
+        raise AssertionError("trained again")
+
+    monkeypatch.setattr(fitting, "untrained_file", refuse)
+    monkeypatch.setattr("tf_keras.Model.fit", refuse)
+    again = fit(folder)
+    assert again["kinds"] == result["kinds"]
+
+
+def test_summary_and_picture_say_what_was_found(fitted, tmp_path):
+    folder, result = fitted
+    text = fit_report.summary(result, folder)
+    assert result["reason"] in text
+    for kind in result["kinds"]:
+        assert f"{kind['file_bytes']:,}" in text
+    left_out = {**result, "left_out": ["generated_0.5"]}
+    assert "generated_0.5    does not fit" in fit_report.summary(
+        left_out, folder
+    )
+    fit_report.write_picture(tmp_path / "fit.png", result)
+    assert (tmp_path / "fit.png").read_bytes().startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize("kind", fitting.KINDS)
+def test_the_command_trains_the_same_network(kind):
+    schedule = dataclasses.replace(
+        SCHEDULE, kernel_bits=fitting.KINDS[kind].kernel_bits, batch_size=128
+    )
+    config = RunConfig(
+        width=20, schedule=schedule, **fitting.KINDS[kind].config
+    )
+    words = fit_report.train_command(config).split()
+    options = cli.build_parser().parse_args(words[1:])
+    assert cli.commands.train_config(options) == config
+
+
+def test_a_budget_that_holds_nothing_is_refused(tmp_path):
+    with pytest.raises(ConversionError, match="the smallest one takes"):
+        fit(tmp_path, budget=1024)
+    assert not (tmp_path / "model.tflite").exists()
+
+
+def test_windows_of_several_classes_are_refused(tmp_path, monkeypatch):
+    def load(split, **_):
+        windows = TASKS["synthetic"].load(split)
+        several = np.eye(len(windows.classes), dtype=np.int64)[windows.y]
+        return dataclasses.replace(windows, y=several)
+
+    monkeypatch.setitem(fitting.TASKS, "several", SimpleNamespace(load=load))
+    with pytest.raises(ValueError, match="one class each.*several"):
+        fitting.fit(
+            "several", BUDGET, tmp_path, schedule=SCHEDULE, command="test"
+        )
