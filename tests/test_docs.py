@@ -134,9 +134,8 @@ def hooks():
 
 
 def test_a_missing_section_is_an_error(hooks):
-    include = hooks._INCLUDE.match("<!-- include README.md: Not there -->")
     with pytest.raises(PluginError, match="Not there"):
-        hooks._included(include)
+        hooks.read_section("README.md", "Not there")
 
 
 def test_a_link_to_no_page_is_an_error(hooks):
