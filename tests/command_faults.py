@@ -73,6 +73,13 @@ def block_size(folder):
     return refused("train", "--block_size=100000", f"--out={folder}")
 
 
+@COMMANDS.fault("a budget that holds no network")
+def small_budget(folder):
+    keras.utils.set_random_seed(0)
+    kinds = ("--kinds", "stored_int8")
+    return refused("fit", "--budget_kb=1", *kinds, f"--out={folder}")
+
+
 @functools.cache
 def float_keras() -> bytes:
     """The bytes of a small float `.keras` file."""

@@ -3,10 +3,13 @@
 import collections
 import json
 import pathlib
+import shutil
 import subprocess
 import sys
 
 import pytest
+
+from keras_hypertinypw import verify
 
 ROOT = pathlib.Path(__file__).parent.parent
 ROWS = [
@@ -58,6 +61,49 @@ def test_one_training_budget_for_all():
     for row in FITTING:
         epochs[row["task"]].add(row["epochs"])
     assert all(len(found) == 1 for found in epochs.values())
+
+
+GIVEN = sorted((ROOT / "examples/given").glob("*.tflite"))
+
+
+@pytest.mark.parametrize("path", GIVEN, ids=lambda path: path.stem)
+def test_the_given_networks_are_those_of_their_rows_and_exact(path):
+    content = path.read_bytes()
+    (row,) = (
+        row
+        for row in FITTING
+        if (row["task"], row["contender"]) == (path.stem, "gen_1")
+        and (row["budget_kb"], row["seed"]) == (None, 0)
+    )
+    assert row["file_bytes"] == len(content)
+    result = verify(content)
+    assert result.identical
+    assert result.num_kernels == 4
+
+
+def test_given_networks_take_three_fifths_of_four_bits():
+    sizes = {
+        (row["task"], row["contender"]): row["file_bytes"]
+        for row in FITTING
+        if row["budget_kb"] is None and row["seed"] == 0
+    }
+    assert len(GIVEN) == 2
+    for path in GIVEN:
+        assert sizes[path.stem, "gen_1"] <= 0.6 * sizes[path.stem, "int4"]
+
+
+def test_synthesis_takes_less_than_three_inferences():
+    if shutil.which("valgrind") is None:
+        pytest.skip("No valgrind: install the Debian package valgrind.")
+    result = subprocess.run(
+        [sys.executable, "benchmarks/frontier_synthesis.py"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+    )
+    found = json.loads(result.stdout)
+    assert found.keys() == {path.stem for path in GIVEN}
+    assert all(0 < counts["ratio"] < 3 for counts in found.values())
 
 
 def test_the_readme_shows_the_rows():

@@ -28,6 +28,7 @@ def test_an_unknown_split_is_refused(name, tmp_path):
 
 FOLDERS = {
     "apnea_rr": "apnea_ecg_annotations",
+    "arabic_8": "arabic_speech_commands",
     "arabic_40": "arabic_speech_commands_mfcc",
     "speech_v1": "speech_commands_v1_mfcc",
 }
