@@ -2,10 +2,9 @@
 
 In a page, `<!-- include FILE: HEADING -->` stands for the section of that
 heading (level 2), `<!-- include FILE: lead -->` for what comes before the first
-one and `<!-- include FILE -->` for all of it; `include-if-there` may find
-nothing. Links in what is included lead to where their targets are on this
-site. `<!-- commands -->` stands for the help of all commands. Each notebook
-becomes a page, with its outputs.
+one and `<!-- include FILE -->` for all of it. Links in what is included lead to
+where their targets are on this site. `<!-- commands -->` stands for the help of
+all commands. Each notebook becomes a page, with its outputs.
 """
 
 from __future__ import annotations
@@ -28,8 +27,7 @@ from keras_hypertinypw import cli
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 LEAD = "lead"
 _INCLUDE = re.compile(
-    r"<!-- include(?P<optional>-if-there)? (?P<file>[\w./]+)"
-    r"(?:: (?P<heading>.+?))? -->"
+    r"<!-- include (?P<file>[\w./]+)(?:: (?P<heading>.+?))? -->"
 )
 _COMMANDS = "<!-- commands -->"
 _LINK = re.compile(r"(!?\[[^]]*\])\(([^)\s]+)\)")
@@ -48,7 +46,8 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
             files.append(File.generated(config, name, content=content))
     for file in files.documentation_pages():
         for include in _INCLUDE.finditer(file.content_string):
-            source, text = include["file"], _included(include)
+            source = include["file"]
+            text = read_section(source, include["heading"])
             if include["heading"]:
                 _homes.setdefault((source, ""), file.src_uri)
             else:
@@ -71,9 +70,10 @@ def on_page_markdown(markdown: str, page: Page, **_: object) -> str:
     here = page.file.src_uri
 
     def replace(include: re.Match[str]) -> str:
+        source = include["file"]
         return _LINK.sub(
-            lambda link: f"{link[1]}({_moved(include['file'], link[2], here)})",
-            _included(include),
+            lambda link: f"{link[1]}({_moved(source, link[2], here)})",
+            read_section(source, include["heading"]),
         )
 
     markdown = _INCLUDE.sub(replace, markdown)
@@ -99,13 +99,16 @@ def command_help() -> str:
     )
 
 
-def read_section(source: str, heading: str | None) -> str | None:
-    """Returns a part of a Markdown file, or None if the heading is not there.
+def read_section(source: str, heading: str | None) -> str:
+    """Returns a part of a Markdown file.
 
     Args:
         source: The file, below the root of the repository.
         heading: A heading of level 2 with its markup, `LEAD`, or None for
             the whole file.
+
+    Raises:
+        PluginError: If the heading is not there.
     """
     text = (ROOT / source).read_text(encoding="utf-8")
     if heading is None:
@@ -116,17 +119,7 @@ def read_section(source: str, heading: str | None) -> str | None:
     for section in sections:
         if section.startswith(f"## {heading}\n"):
             return section
-    return None
-
-
-def _included(include: re.Match[str]) -> str:
-    text = read_section(include["file"], include["heading"])
-    if text is None and not include["optional"]:
-        raise PluginError(
-            f"Expected a heading of {include['file']}. Received: "
-            f"{include['heading']!r}."
-        )
-    return text or ""
+    raise PluginError(f"Expected a heading of {source}. Received: {heading!r}.")
 
 
 def _resolve(source: str, target: str) -> str:
