@@ -5,12 +5,16 @@ import pathlib
 import signal
 
 import arduino_exports
+import hypothesis
 import numpy as np
 import pytest
 import tiny_models
 
 # Before any import of TensorFlow; see design.md, fact 4.
 os.environ.setdefault("TF_USE_LEGACY_KERAS", "1")
+# A loaded machine is no fault.
+hypothesis.settings.register_profile("tests", deadline=None)
+hypothesis.settings.load_profile("tests")
 
 
 @pytest.fixture(scope="session", autouse=True)
