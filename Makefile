@@ -35,11 +35,13 @@ notebooks: $(VENV)/.installed-dev
 
 # A stamp newer than setup.cfg means that what it asks for is installed.
 $(VENV)/.installed: setup.cfg pyproject.toml
+	@echo "Installing TensorFlow and the rest into $(VENV): minutes, and 2.5 GB."
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --editable .
 	touch $@
 
 $(VENV)/.installed-dev: setup.cfg pyproject.toml
+	@echo "Installing TensorFlow and the rest into $(VENV): minutes, and 2.5 GB."
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --editable '.[dev]'
 	touch $@ $(VENV)/.installed

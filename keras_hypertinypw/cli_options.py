@@ -79,7 +79,7 @@ def add_data(
     )
     parser.add_argument(
         "--data_dir",
-        help="folder of the data set; without it the one of its name below "
+        help="folder of the data set; without it, its own below "
         "$HYPERTINYPW_DATA",
     )
     parser.add_argument(

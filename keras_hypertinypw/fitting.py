@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import pathlib
+import sys
 from collections.abc import Sequence
 from typing import Any
 
@@ -148,7 +149,7 @@ def _configs(
     """Returns the widest network of each kind that has one."""
     found: dict[str, RunConfig] = {}
     taken: list[int] = []
-    for name in tqdm(kinds, desc="Sizing", unit="kind"):
+    for name in kinds:
         kind = KINDS[name]
         sizes = _Sizes(base, kind, windows, out / name / "sizes.json")
         width = widest(
@@ -198,6 +199,9 @@ class _Sizes:
     def measure(self, width: int) -> int:
         """Returns the bytes of a slimmed file."""
         if str(width) not in self._known:
+            sys.stderr.write(
+                f"Sizing the {self._kind.title} network, {width} wide\n"
+            )
             config = self.config(width)
             content = untrained_file(
                 runs.build_model(config, self._shape, self._num_classes),

@@ -57,6 +57,7 @@ def evaluate(
         ValueError: If the file is not one of this task.
     """
     with Interpreter(content) as interpreter:
+        _require_shape(interpreter, test, task)
         tuned, logits = (
             predict(interpreter, windows.x, f"TFLM, {name}", task.window)
             for name, windows in (("validation", validation), ("test", test))
@@ -83,6 +84,18 @@ def evaluate(
         )
         details = class_details.describe_classes(y, logits, groups, scores)
     return Evaluation(scores, details, arena_bytes)
+
+
+def _require_shape(
+    interpreter: Interpreter, windows: Windows, task: Task
+) -> None:
+    expected, received = windows.x.shape[1:], interpreter.input_shape[1:]
+    if received != expected:
+        raise ValueError(
+            f"Expected a file for {task.title}, whose inputs are of shape "
+            f"{expected}. Received: a file for inputs of shape {received}. "
+            "Name the data set that it was trained on."
+        )
 
 
 def read_scores(test: Mapping[str, Any], task: Task) -> Scores:

@@ -29,13 +29,13 @@ def widest(
         least: Least channels to try.
     """
     left = budget - MARGIN
+    if size_of(least) > left:
+        return None
     a, b, c = np.polyfit(_PROBES, [size_of(width) for width in _PROBES], 2)
     inside = max(b * b - 4 * a * (c - left), 0.0)
     width = max(int((math.sqrt(inside) - b) / (2 * a)), least)
-    while width >= least and size_of(width) > left:
+    while size_of(width) > left:
         width -= 1
-    if width < least:
-        return None
     while size_of(width + 1) <= left:
         width += 1
     return width
