@@ -31,7 +31,6 @@ from frontier_tasks import TASKS
 
 from keras_hypertinypw import Interpreter  # isort: skip
 import tensorflow as tf
-import tf_keras as keras
 from tqdm import tqdm
 
 from keras_hypertinypw.datasets.splits import SPLITS
@@ -175,7 +174,6 @@ def main() -> None:
             continue
         tqdm.write(str(cell), file=sys.stderr)
         rows = measure(cell)
-        keras.backend.clear_session()  # Else every graph stays in memory.
         with RESULTS.open("ab", buffering=0) as file:
             # In one write: another shard may append, too.
             file.write("".join(f"{json.dumps(r)}\n" for r in rows).encode())

@@ -10,7 +10,6 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-import tf_keras as keras
 from tqdm import tqdm
 
 from keras_hypertinypw import runs, scoring
@@ -208,8 +207,6 @@ class _Sizes:
                 lambda model: _to_tflite(model, config),
                 kernel_bits=self._kind.kernel_bits,
             )
-            # Else every graph that was ever built stays in memory.
-            keras.backend.clear_session()
             self._known[str(width)] = len(content)
             write_atomically(self._path, json.dumps(self._known).encode())
         return self._known[str(width)]

@@ -8,6 +8,7 @@ from collections.abc import Callable
 import numpy as np
 import tf_keras as keras
 
+from keras_hypertinypw.layers import HyperPointwise
 from keras_hypertinypw.quantization import quantize_model
 from keras_hypertinypw.slim import slim
 
@@ -62,12 +63,14 @@ def untrained_file(
             layer.set_weights(
                 [rng.uniform(0.5, 1, w.shape) for w in layer.get_weights()]
             )
-            # Near 0, or a ReLU behind it might never open.
             mean = layer.moving_mean
             mean.assign(rng.uniform(-0.1, 0.1, mean.shape))
         elif isinstance(layer, keras.layers.Dense):
             layer.bias.assign(rng.normal(size=layer.bias.shape))
-    x = rng.normal(size=(_SAMPLES, *model.input_shape[1:]))
+        elif not isinstance(layer, HyperPointwise):
+            # Positive, like the inputs, or no ReLU of a narrow network opens.
+            layer.set_weights([np.abs(w) for w in layer.get_weights()])
+    x = np.abs(rng.normal(size=(_SAMPLES, *model.input_shape[1:])))
     quantized = quantize_model(
         model, kernel_bits=kernel_bits, calibration_data=x.astype(np.float32)
     )

@@ -1,11 +1,8 @@
 """Fixtures that several test files share."""
 
-import gc
 import os
 import pathlib
 import signal
-import sys
-from collections.abc import Iterator
 
 import arduino_exports
 import hypothesis
@@ -26,15 +23,6 @@ def cache_home(tmp_path_factory) -> pathlib.Path:
     directory = tmp_path_factory.mktemp("cache")
     os.environ["XDG_CACHE_HOME"] = str(directory)
     return directory
-
-
-@pytest.fixture(scope="module", autouse=True)
-def free_graphs() -> Iterator[None]:
-    """Lets go of what Keras built: else a run takes ten gigabytes."""
-    yield
-    if "tf_keras" in sys.modules:
-        sys.modules["tf_keras"].backend.clear_session()
-        gc.collect()
 
 
 @pytest.fixture(scope="session", autouse=True)

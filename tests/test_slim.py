@@ -50,12 +50,14 @@ def few_processes():
     process = tflm_process.start(first, None)
     library = str(native.compiled_library())
 
-    def run_tflm(model_content, graph, inputs):
+    def run_tflm(model_content, graph, inputs, generator):
+        assert generator is None
         request = {"command": "load", "library": library, "arena_size": 1 << 20}
         process.request(request, model_content)
         return process.predict(inputs, len(inputs[0]), len(graph.outputs))
 
-    def run_litert(model_content, graph, inputs):
+    def run_litert(model_content, graph, inputs, generator):
+        assert generator is None
         arrays = {f"input_{port}": x for port, x in enumerate(inputs)}
         model = np.frombuffer(materialize(model_content), np.uint8)
         count = len(inputs[0])
