@@ -82,7 +82,7 @@ def measure(cell: Cell) -> list[dict[str, Any]]:
     task, contender = TASKS[cell.task], CONTENDERS[cell.contender]
     data = load(cell.task)
     shape, classes = data["train"].x.shape[1:], data["train"].classes
-    sizes = frontier_sizes.Sizes(
+    sizes = frontier_sizes.untrained_sizes(
         task,
         contender,
         shape,
@@ -90,7 +90,9 @@ def measure(cell: Cell) -> list[dict[str, Any]]:
         WORK / f"sizes_{cell.task}_{cell.contender}.json",
     )
     budget = cell.budget_kb and cell.budget_kb * frontier_sizes.KIB
-    width = sizes.widest(budget) if budget else GIVEN_WIDTH
+    width: int | None = GIVEN_WIDTH
+    if budget:
+        width = frontier_sizes.widest(sizes, contender, budget)
     if width is None:
         return [{**dataclasses.asdict(cell), "fits": False}]
     place = folder(cell.task, cell.contender, width, cell.seed)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import functools
-import json
 import math
 import pathlib
 
@@ -13,7 +11,6 @@ from frontier_tasks import Task
 from keras_hypertinypw import width_search  # isort: skip
 from board_synthesis import multiply_accumulates as generator_macs
 
-from keras_hypertinypw.files import write_atomically
 from keras_hypertinypw.flatbuffer import (
     operator_name,
     read_model,
@@ -31,8 +28,14 @@ def code_bytes(contender: Contender) -> int:
     return op_code_bytes(fastest=False) if contender.needs_op else 0
 
 
-class Sizes:
-    """Sizes of untrained files, kept in a file between runs.
+def untrained_sizes(
+    task: Task,
+    contender: Contender,
+    input_shape: tuple[int, ...],
+    num_classes: int,
+    path: pathlib.Path,
+) -> width_search.KnownSizes:
+    """Returns the sizes of untrained files, kept in a file between runs.
 
     Args:
         task: What the networks are for.
@@ -42,49 +45,31 @@ class Sizes:
         path: Of the file that keeps sizes.
     """
 
-    def __init__(
-        self,
-        task: Task,
-        contender: Contender,
-        input_shape: tuple[int, ...],
-        num_classes: int,
-        path: pathlib.Path,
-    ) -> None:
-        self._build = functools.partial(
-            contender.build, task.network, input_shape, num_classes
-        )
-        self._contender = contender
-        self._path = path
-        self._known: dict[str, int] = {}
-        if path.exists():
-            self._known = json.loads(path.read_text())
-
-    def widest(self, budget: int) -> int | None:
-        """Returns the most channels whose file and op fit, None if none do.
-
-        Args:
-            budget: In bytes.
-        """
-        return width_search.widest(
-            self._size,
-            budget - code_bytes(self._contender),
-            least=self._contender.least_width,
+    def build(width: int) -> bytes:
+        return width_search.untrained_file(
+            contender.build(task.network, input_shape, num_classes, width),
+            contender.convert,
+            kernel_bits=contender.kernel_bits,
         )
 
-    def _size(self, width: int) -> int:
-        if str(width) not in self._known:
-            content = width_search.untrained_file(
-                self._build(width),
-                self._contender.convert,
-                kernel_bits=self._contender.kernel_bits,
-            )
-            self.correct(width, len(content))
-        return self._known[str(width)]
+    return width_search.KnownSizes(path, build)
 
-    def correct(self, width: int, size: int) -> None:
-        """Keeps what a file of that width takes, in bytes."""
-        self._known[str(width)] = size
-        write_atomically(self._path, json.dumps(self._known).encode())
+
+def widest(
+    sizes: width_search.KnownSizes, contender: Contender, budget: int
+) -> int | None:
+    """Returns the most channels whose file and op fit, None if none do.
+
+    Args:
+        sizes: Of the contender's files.
+        contender: How they make kernels.
+        budget: In bytes.
+    """
+    return width_search.widest(
+        sizes.measure,
+        budget - code_bytes(contender),
+        least=contender.least_width,
+    )
 
 
 def multiply_accumulates(dense: bytes) -> int:

@@ -19,7 +19,7 @@ from tqdm import tqdm
 
 from keras_hypertinypw.datasets.splits import SPLITS
 from keras_hypertinypw.datasets.windows import Windows
-from keras_hypertinypw.files import write_atomically
+from keras_hypertinypw.files import write_atomically, write_json
 from keras_hypertinypw.freezing import to_dense_tflite
 from keras_hypertinypw.interpreter import Interpreter
 
@@ -84,7 +84,7 @@ def run(
     write_atomically(folder / "dense.tflite", dense)
     write_atomically(folder / "model.tflite", content)
     np.savez_compressed(folder / "logits.npz", **logits)
-    write_atomically(path, (json.dumps(result, indent=1) + "\n").encode())
+    write_json(path, result)
     return result
 
 

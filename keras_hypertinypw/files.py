@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import errno
+import json
 import os
 import pathlib
 import shutil
 from collections.abc import Mapping
+from typing import Any
 
 _MAX_LINKS = 40  # As Linux; a circle of links has no end.
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
@@ -38,6 +40,11 @@ def write_atomically(path: pathlib.Path, content: bytes) -> None:
         _replace(path, content)
     except OSError as error:
         raise _explained(path, len(content), error) from error
+
+
+def write_json(path: pathlib.Path, value: Any) -> None:
+    """Writes plain values as JSON, one to a line, like `write_atomically`."""
+    write_atomically(path, (json.dumps(value, indent=1) + "\n").encode())
 
 
 def require_absent(folder: pathlib.Path) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-import json
+import functools
 import pathlib
 import sys
 from collections.abc import Sequence
@@ -18,15 +18,14 @@ from keras_hypertinypw.environment import versions
 from keras_hypertinypw.errors import ConversionError
 from keras_hypertinypw.evaluation import metrics, selection
 from keras_hypertinypw.evaluation.bootstrap import bootstrap_ci
-from keras_hypertinypw.files import write_atomically
+from keras_hypertinypw.files import write_atomically, write_json
 from keras_hypertinypw.fit_kinds import KINDS, Kind
 from keras_hypertinypw.interpreter import Interpreter
 from keras_hypertinypw.progress import stage
 from keras_hypertinypw.run_config import RunConfig, Schedule
 from keras_hypertinypw.slim import slim
 from keras_hypertinypw.tasks import TASKS, Task
-from keras_hypertinypw.training import train
-from keras_hypertinypw.width_search import untrained_file, widest
+from keras_hypertinypw.width_search import KnownSizes, untrained_file, widest
 
 _BOOTSTRAP_SEED = 0
 
@@ -132,9 +131,7 @@ def fit(
         "versions": versions(),
     }
     write_atomically(out / "model.tflite", best.content)
-    write_atomically(
-        out / "fit.json", (json.dumps(result, indent=1) + "\n").encode()
-    )
+    write_json(out / "fit.json", result)
     return result
 
 
@@ -150,14 +147,17 @@ def _configs(
     taken: list[int] = []
     for name in kinds:
         kind = KINDS[name]
-        sizes = _Sizes(base, kind, windows, out / name / "sizes.json")
+        sizes = KnownSizes(
+            out / name / "sizes.json",
+            functools.partial(_untrained, base, kind, windows),
+        )
         width = widest(
             sizes.measure,
             budget - kind.code_bytes,
             least=kind.least_width,
         )
         if width is not None:
-            found[name] = sizes.config(width)
+            found[name] = _config(base, kind, width)
         else:
             taken.append(sizes.measure(kind.least_width) + kind.code_bytes)
     if not found:
@@ -169,55 +169,22 @@ def _configs(
     return found
 
 
-class _Sizes:
-    """Sizes of untrained files of a kind, kept between calls."""
-
-    def __init__(
-        self,
-        base: RunConfig,
-        kind: Kind,
-        windows: Windows,
-        path: pathlib.Path,
-    ) -> None:
-        self._base, self._kind, self._path = base, kind, path
-        self._shape = windows.x.shape[1:]
-        self._num_classes = len(windows.classes)
-        self._known: dict[str, int] = {}
-        if path.exists():
-            self._known = json.loads(path.read_text())
-
-    def config(self, width: int) -> RunConfig:
-        """Returns what makes a network of that width."""
-        schedule = dataclasses.replace(
-            self._base.schedule, kernel_bits=self._kind.kernel_bits
-        )
-        return dataclasses.replace(
-            self._base, schedule=schedule, width=width, **self._kind.config
-        )
-
-    def measure(self, width: int) -> int:
-        """Returns the bytes of a slimmed file."""
-        if str(width) not in self._known:
-            sys.stderr.write(
-                f"Sizing the {self._kind.title} network, {width} wide\n"
-            )
-            config = self.config(width)
-            content = untrained_file(
-                runs.build_model(config, self._shape, self._num_classes),
-                lambda model: _to_tflite(model, config),
-                kernel_bits=self._kind.kernel_bits,
-            )
-            self._known[str(width)] = len(content)
-            write_atomically(self._path, json.dumps(self._known).encode())
-        return self._known[str(width)]
+def _config(base: RunConfig, kind: Kind, width: int) -> RunConfig:
+    schedule = dataclasses.replace(base.schedule, kernel_bits=kind.kernel_bits)
+    return dataclasses.replace(
+        base, schedule=schedule, width=width, **kind.config
+    )
 
 
-def _to_tflite(model: Any, config: RunConfig, *, verify: bool = False) -> bytes:
-    return runs.to_tflite(
-        model,
-        stored=config.stored,
-        kernel_bits=config.schedule.kernel_bits,
-        verify=verify,
+def _untrained(
+    base: RunConfig, kind: Kind, windows: Windows, width: int
+) -> bytes:
+    sys.stderr.write(f"Sizing the {kind.title} network, {width} wide\n")
+    config = _config(base, kind, width)
+    return untrained_file(
+        runs.build_model(config, windows.x.shape[1:], len(windows.classes)),
+        lambda model: runs.config_to_tflite(model, config, verify=False),
+        kernel_bits=kind.kernel_bits,
     )
 
 
@@ -229,17 +196,9 @@ def _train(
     validation: Windows,
     folder: pathlib.Path,
 ) -> Fitted:
-    shape, num_classes = windows.x.shape[1:], len(windows.classes)
-    trained = train(
-        lambda: runs.build_model(config, shape, num_classes),
-        windows,
-        validation,
-        schedule=config.schedule,
-        checkpoint_dir=folder / "checkpoints",
-        augment=task.augment,
-    )
+    trained = runs.train_network(config, windows, validation, folder)
     with stage("Converting"):
-        content = slim(_to_tflite(trained.model, config, verify=True))
+        content = slim(runs.config_to_tflite(trained.model, config))
     write_atomically(folder / "model.tflite", content)
     with Interpreter(content) as interpreter:
         logits = scoring.predict(

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 import pathlib
 from typing import Any
 
 from keras_hypertinypw import runs
-from keras_hypertinypw.files import write_atomically
+from keras_hypertinypw.files import write_json
 from keras_hypertinypw.fit_kinds import KINDS
 from keras_hypertinypw.paper import CLAIMS
 from keras_hypertinypw.run_config import RunConfig, Schedule
@@ -74,9 +73,7 @@ def reproduce(
         "schedule": dataclasses.asdict(schedule),
         "command": command,
     }
-    write_atomically(
-        out / "reproduce.json", (json.dumps(result, indent=1) + "\n").encode()
-    )
+    write_json(out / "reproduce.json", result)
     return result
 
 

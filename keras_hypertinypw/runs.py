@@ -17,7 +17,7 @@ from keras_hypertinypw.converter import convert_keras_model
 from keras_hypertinypw.datasets.windows import Windows
 from keras_hypertinypw.environment import versions
 from keras_hypertinypw.errors import ConversionError
-from keras_hypertinypw.files import write_atomically
+from keras_hypertinypw.files import write_atomically, write_json
 from keras_hypertinypw.footprint import footprint
 from keras_hypertinypw.freezing import to_dense_tflite
 from keras_hypertinypw.generator import WeightGenerator
@@ -30,7 +30,7 @@ from keras_hypertinypw.quantization import quantize_model
 from keras_hypertinypw.run_config import RunConfig
 from keras_hypertinypw.spec import Residency, Synthesis
 from keras_hypertinypw.tasks import TASKS
-from keras_hypertinypw.training import checkpoint_path, train
+from keras_hypertinypw.training import Trained, checkpoint_path, train
 from keras_hypertinypw.verification import verify
 
 
@@ -61,25 +61,14 @@ def run(
         task.load, data_dir=data_dir, download=download
     )
     train_windows, validation = load("train"), load("validation")
-    shape, num_classes = train_windows.x.shape[1:], len(train_windows.classes)
-    trained = train(
-        lambda: build_model(config, shape, num_classes),
-        train_windows,
-        validation,
-        schedule=config.schedule,
-        checkpoint_dir=out / "checkpoints",
-        augment=task.augment,
-    )
-    data = {"input_shape": list(shape), "num_classes": num_classes}
-    write_atomically(
-        out / "config.json", _to_json({**dataclasses.asdict(config), **data})
-    )
+    trained = train_network(config, train_windows, validation, out)
+    data = {
+        "input_shape": list(train_windows.x.shape[1:]),
+        "num_classes": len(train_windows.classes),
+    }
+    write_json(out / "config.json", {**dataclasses.asdict(config), **data})
     with stage("Converting"):
-        content = to_tflite(
-            trained.model,
-            stored=config.stored,
-            kernel_bits=config.schedule.kernel_bits,
-        )
+        content = config_to_tflite(trained.model, config)
     write_atomically(out / "model.tflite", content)
     result = _measure(content, config, validation, load("test"))
     result = {
@@ -90,8 +79,26 @@ def run(
         "command": command,
         "versions": versions(),
     }
-    write_atomically(out / "result.json", _to_json(result))
+    write_json(out / "result.json", result)
     return result
+
+
+def train_network(
+    config: RunConfig,
+    train_windows: Windows,
+    validation: Windows,
+    out: pathlib.Path,
+) -> Trained:
+    """Trains what a config says; `out / "checkpoints"` keeps how far it is."""
+    shape, num_classes = train_windows.x.shape[1:], len(train_windows.classes)
+    return train(
+        lambda: build_model(config, shape, num_classes),
+        train_windows,
+        validation,
+        schedule=config.schedule,
+        checkpoint_dir=out / "checkpoints",
+        augment=TASKS[config.dataset].augment,
+    )
 
 
 def build_model(
@@ -157,6 +164,18 @@ def to_tflite(
     return content
 
 
+def config_to_tflite(
+    model: keras.Model, config: RunConfig, *, verify: bool = True
+) -> bytes:
+    """Converts the model of a config; `verify` as in `to_tflite`."""
+    return to_tflite(
+        model,
+        stored=config.stored,
+        kernel_bits=config.schedule.kernel_bits,
+        verify=verify,
+    )
+
+
 def load_quantized(out: pathlib.Path) -> tuple[keras.Model, RunConfig]:
     """Rebuilds the trained model of a run's folder.
 
@@ -206,7 +225,3 @@ def _measure(
     if not config.stored:
         result["verification"] = dataclasses.asdict(verify(content))
     return result
-
-
-def _to_json(value: dict[str, Any]) -> bytes:
-    return (json.dumps(value, indent=1) + "\n").encode()

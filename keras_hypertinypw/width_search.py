@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import math
+import pathlib
 from collections.abc import Callable
 
 import numpy as np
 import tf_keras as keras
 
+from keras_hypertinypw.files import write_atomically
 from keras_hypertinypw.layers import HyperPointwise
 from keras_hypertinypw.quantization import quantize_model
 from keras_hypertinypw.slim import slim
@@ -16,6 +19,35 @@ from keras_hypertinypw.slim import slim
 MARGIN = 64
 _PROBES = (8, 24, 64)  # Widths that a first guess is drawn through.
 _SAMPLES = 32
+
+
+class KnownSizes:
+    """Sizes of files by width, kept in a file between runs.
+
+    Args:
+        path: Of the file.
+        build: Returns the bytes of a `.tflite` of that many channels.
+    """
+
+    def __init__(
+        self, path: pathlib.Path, build: Callable[[int], bytes]
+    ) -> None:
+        self._path = path
+        self._build = build
+        self._known: dict[str, int] = {}
+        if path.exists():
+            self._known = json.loads(path.read_text())
+
+    def measure(self, width: int) -> int:
+        """Returns the bytes of a file, built if its size is not known."""
+        if str(width) not in self._known:
+            self.correct(width, len(self._build(width)))
+        return self._known[str(width)]
+
+    def correct(self, width: int, size: int) -> None:
+        """Keeps what a file of that width takes, in bytes."""
+        self._known[str(width)] = size
+        write_atomically(self._path, json.dumps(self._known).encode())
 
 
 def widest(

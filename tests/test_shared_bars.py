@@ -1,9 +1,9 @@
 """What sharing must save, and that the README says what was measured."""
 
-import importlib.util
 import json
 import pathlib
 
+import benchmark_modules
 import pytest
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
@@ -11,13 +11,7 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent
 
 @pytest.fixture(scope="module")
 def benchmark():
-    path = ROOT / "benchmarks" / "shared_generator.py"
-    spec = importlib.util.spec_from_file_location("shared_benchmark", path)
-    module = importlib.util.module_from_spec(spec)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.syspath_prepend(path.parent)  # It shares networks there.
-        spec.loader.exec_module(module)
-    return module
+    return benchmark_modules.load("shared_generator")
 
 
 @pytest.fixture(scope="module")

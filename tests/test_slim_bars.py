@@ -1,9 +1,9 @@
 """How small slimmed files must be, in freshly built networks."""
 
-import importlib.util
 import json
 import pathlib
 
+import benchmark_modules
 import pytest
 
 from keras_hypertinypw import slim_with_report
@@ -18,13 +18,7 @@ BARS = {
 
 @pytest.fixture(scope="module")
 def benchmark():
-    path = ROOT / "benchmarks" / "slim.py"
-    spec = importlib.util.spec_from_file_location("slim_benchmark", path)
-    module = importlib.util.module_from_spec(spec)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.syspath_prepend(path.parent)  # It shares networks there.
-        spec.loader.exec_module(module)
-    return module
+    return benchmark_modules.load("slim")
 
 
 @pytest.mark.parametrize("name", BARS)

@@ -66,7 +66,7 @@ for the arena, and a training to test with | `tiny_models.py`, \
 `test_arduino.py`, `test_arduino_sketch.py`; `arduino_stub/` stands for a core \
 and for TFLM |
 | the command line, interrupted and on a full disk | `test_cli.py`, \
-`test_interrupted_commands.py`, `test_full_disk.py` |
+`test_cli_files.py`, `test_interrupted_commands.py`, `test_full_disk.py` |
 | what README, site, examples and notebooks say | `test_readme.py`, \
 `test_docs.py`, `test_examples.py`, `test_notebooks.py` |
 | what a wheel holds | `test_wheel.py` |

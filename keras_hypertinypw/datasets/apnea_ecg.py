@@ -18,10 +18,9 @@ from __future__ import annotations
 import contextlib
 import os
 import pathlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 
 import numpy as np
-import tqdm
 import wfdb
 
 from keras_hypertinypw.datasets import download as downloads
@@ -74,7 +73,7 @@ def load(
     folder = downloads.data_folder(NAME, data_dir)
     extensions = ("hea", "dat", "apn", "qrs")
     require_records(folder, names, extensions, download=download)
-    return concatenate_records(load_record, names, folder, split)
+    return windows.load_records(load_record, names, folder, f"{NAME} {split}")
 
 
 def load_record(
@@ -167,23 +166,6 @@ def require_records(
         dataset=NAME,
         download=download,
     )
-
-
-def concatenate_records(
-    load_one: Callable[[str, pathlib.Path], windows.Windows],
-    record_names: Iterable[str],
-    folder: pathlib.Path,
-    split: str,
-) -> windows.Windows:
-    """Loads records one by one and joins their windows."""
-    progress = tqdm.tqdm(
-        list(record_names),
-        desc=f"Loading {NAME} {split}",
-        unit="record",
-        leave=False,
-        disable=None,
-    )
-    return windows.concatenate([load_one(name, folder) for name in progress])
 
 
 def read_minutes(

@@ -65,7 +65,9 @@ def load(
     whole, part = (downloads.data_folder(n, data_dir) for n in _FOLDERS)
     folder = whole if whole.is_dir() else part
     apnea_ecg.require_records(folder, names, ("apn", "qrs"), download=download)
-    return apnea_ecg.concatenate_records(load_record, names, folder, split)
+    return windows.load_records(
+        load_record, names, folder, f"{apnea_ecg.NAME} {split}"
+    )
 
 
 def load_record(

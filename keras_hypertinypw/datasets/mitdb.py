@@ -13,7 +13,6 @@ import pathlib
 from collections.abc import Iterator, Sequence
 
 import numpy as np
-import tqdm
 import wfdb
 
 from keras_hypertinypw.datasets import download as downloads
@@ -77,17 +76,8 @@ def load(
         for extension in _EXTENSIONS
     ]
     _require_files(folder, names, download=download)
-    return windows.concatenate(
-        [
-            load_record(record_name, folder)
-            for record_name in tqdm.tqdm(
-                record_names,
-                desc=f"Loading mitdb {split}",
-                unit="record",
-                leave=False,
-                disable=None,
-            )
-        ]
+    return windows.load_records(
+        load_record, record_names, folder, f"mitdb {split}"
     )
 
 

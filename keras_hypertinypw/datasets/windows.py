@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
+import pathlib
+from collections.abc import Callable, Sequence
 
 import numpy as np
+import tqdm
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -122,6 +125,30 @@ def concatenate(parts: list[Windows]) -> Windows:
         classes=parts[0].classes,
         fs=parts[0].fs,
     )
+
+
+def load_records(
+    load_one: Callable[[str, pathlib.Path], Windows],
+    record_names: Sequence[str],
+    folder: pathlib.Path,
+    title: str,
+) -> Windows:
+    """Loads records one by one and joins their windows.
+
+    Args:
+        load_one: Loads a record of that name from a folder.
+        record_names: At least one.
+        folder: Holds them.
+        title: What the progress bar says is loaded.
+    """
+    progress = tqdm.tqdm(
+        record_names,
+        desc=f"Loading {title}",
+        unit="record",
+        leave=False,
+        disable=None,
+    )
+    return concatenate([load_one(name, folder) for name in progress])
 
 
 def cut_around(

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from keras_hypertinypw.evaluation.bootstrap import bootstrap_ci
+from keras_hypertinypw.evaluation import intervals
 from keras_hypertinypw.evaluation.metrics import (
     CountMetric,
     balanced_accuracy,
@@ -66,8 +66,7 @@ class BeatScores:
 
     def __str__(self) -> str:
         lines = [
-            f"{name.replace('_', ' '):<26}{value['value']:.3f}  "
-            f"[{value['low']:.3f}, {value['high']:.3f}]"
+            intervals.line(name.replace("_", " "), value)
             for name, value in self.metrics.items()
         ]
         per_class = ", ".join(f"{c} {f:.3f}" for c, f in self.class_f1.items())
@@ -158,27 +157,15 @@ def score_beats(
             f"Expected `logits` of shape {(len(y_true), len(CLASSES))}, one "
             f"for each of {CLASSES}. Received: shape={logits.shape}."
         )
-    metrics = {}
-    for name, (metric, truth, decision) in decisions(
-        y_true, logits, threshold=threshold
-    ).items():
-        interval = bootstrap_ci(
-            metric,
-            truth,
-            decision,
-            groups=groups,
-            rng=np.random.default_rng(seed),
-            n_resamples=n_resamples,
-        )
-        metrics[name] = {
-            "value": metric(truth, decision),
-            "low": float(interval.low),
-            "high": float(interval.high),
-        }
     y_pred = logits.argmax(axis=1)
     counts = confusion_counts(y_true, y_pred, num_classes=len(CLASSES))
     return BeatScores(
-        metrics=metrics,
+        metrics=intervals.with_intervals(
+            decisions(y_true, logits, threshold=threshold),
+            groups,
+            seed=seed,
+            n_resamples=n_resamples,
+        ),
         class_f1=dict(zip(CLASSES, class_f1(counts).tolist(), strict=True)),
         confusion=counts.tolist(),
         threshold=threshold,

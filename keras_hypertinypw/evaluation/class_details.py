@@ -7,7 +7,12 @@ from typing import Any
 
 import numpy as np
 
-from keras_hypertinypw.evaluation import class_scores, distributions, metrics
+from keras_hypertinypw.evaluation import (
+    class_scores,
+    distributions,
+    intervals,
+    metrics,
+)
 from keras_hypertinypw.evaluation.class_scores import ClassScores
 
 # More groups have too few windows each, and rows that nobody reads.
@@ -91,7 +96,7 @@ def describe_classes(
 def _score_groups(
     y_true: np.ndarray,
     groups: np.ndarray,
-    chosen: class_scores.Decisions,
+    chosen: intervals.Decisions,
     num_classes: int,
 ) -> list[dict[str, Any]]:
     """Scores every group alone, over the classes that it has."""

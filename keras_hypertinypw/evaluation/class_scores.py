@@ -14,18 +14,13 @@ from typing import Any
 
 import numpy as np
 
-from keras_hypertinypw.evaluation import label_metrics, metrics
+from keras_hypertinypw.evaluation import intervals, label_metrics, metrics
 from keras_hypertinypw.evaluation.bootstrap import (
-    Metric,
-    bootstrap_ci,
     bootstrap_values,
     percentile_interval,
 )
 from keras_hypertinypw.evaluation.metrics import CountMetric
 from keras_hypertinypw.evaluation.threshold import tune_threshold
-
-# Each metric with the true and the decided classes (or scores) it compares.
-Decisions = dict[str, tuple[Metric, np.ndarray, np.ndarray]]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -69,11 +64,7 @@ class ClassScores:
             **{n.replace("_", " "): v for n, v in self.metrics.items()},
             **{f"F1 of {name}": v for name, v in self.class_f1.items()},
         }
-        lines = [
-            f"{name:<26}{value['value']:.3f}  "
-            f"[{value['low']:.3f}, {value['high']:.3f}]"
-            for name, value in named.items()
-        ]
+        lines = [intervals.line(*item) for item in named.items()]
         lines += [
             f"{f't* of {name}':<26}{threshold:.4f}, tuned on validation"
             for name, threshold in self.thresholds.items()
@@ -142,7 +133,7 @@ def tune_thresholds(
 
 def decisions(
     y_true: np.ndarray, logits: np.ndarray, thresholds: Mapping[str, float]
-) -> Decisions:
+) -> intervals.Decisions:
     """Returns each metric of the protocol with what it compares.
 
     Args:
@@ -210,22 +201,7 @@ def score_classes(
             unknown.
     """
     _check_logits(logits, y_true, classes)
-    scores = {}
     chosen = decisions(y_true, logits, thresholds)
-    for name, (metric, truth, decision) in chosen.items():
-        interval = bootstrap_ci(
-            metric,
-            truth,
-            decision,
-            groups=groups,
-            rng=np.random.default_rng(seed),
-            n_resamples=n_resamples,
-        )
-        scores[name] = {
-            "value": float(metric(truth, decision)),
-            "low": interval.low,
-            "high": interval.high,
-        }
     per_class = _class_f1_metric(y_true.ndim == 2, len(classes))
     _, truth, decision = chosen["macro_f1"]
     counts = per_class.counts(truth, decision)
@@ -238,7 +214,9 @@ def score_classes(
         n_resamples=n_resamples,
     )
     return ClassScores(
-        metrics=scores,
+        metrics=intervals.with_intervals(
+            chosen, groups, seed=seed, n_resamples=n_resamples
+        ),
         class_f1={
             name: {"value": value, **dataclasses.asdict(interval)}
             for name, value, interval in zip(
