@@ -41,7 +41,6 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent
 RESULTS = ROOT / "benchmarks/results/frontier.jsonl"
 WORK = ROOT / "build/frontier"
 BUDGETS = (4, 8, 16, 32, 64, 128)  # In kB of 1,024 B.
-GIVEN_WIDTH = 128  # Of the network that may not be redesigned.
 
 
 @dataclasses.dataclass(frozen=True)
@@ -68,13 +67,13 @@ class Cell:
 def cells(seeds: list[int]) -> Iterator[Cell]:
     """Yields all cells, what decides most first."""
     for seed in seeds:
-        for task in TASKS:
-            for contender in CONTENDERS:
-                yield Cell(task, contender, None, seed)
-        for task in TASKS:
-            for budget in BUDGETS:
+        for name, task in TASKS.items():
+            for contender in task.pair or CONTENDERS:
+                yield Cell(name, contender, None, seed)
+        for name, task in TASKS.items():
+            for budget in () if task.pair else BUDGETS:
                 for contender in CONTENDERS:
-                    yield Cell(task, contender, budget, seed)
+                    yield Cell(name, contender, budget, seed)
 
 
 def measure(cell: Cell) -> list[dict[str, Any]]:
@@ -90,7 +89,7 @@ def measure(cell: Cell) -> list[dict[str, Any]]:
         WORK / f"sizes_{cell.task}_{cell.contender}.json",
     )
     budget = cell.budget_kb and cell.budget_kb * frontier_sizes.KIB
-    width: int | None = GIVEN_WIDTH
+    width: int | None = task.given_width
     if budget:
         width = frontier_sizes.widest(sizes, contender, budget)
     if width is None:
