@@ -146,6 +146,41 @@ def quantize_model(
     return quantized
 
 
+class _OnlyCodes(keras.Model):
+    """Trains the codes of its HyperPointwise layers."""
+
+    @property
+    def trainable_weights(self) -> list:
+        """The codes. (tfmot's wrappers train a kernel whatever they say.)"""
+        return [layer.codes for layer in find_layers(self)]
+
+
+def freeze_all_but_codes(model: keras.Model) -> keras.Model:
+    """Returns a model that trains the codes of a quantized one, only them.
+
+    It shares every weight with the model passed in. Scales, biases, other
+    kernels, the generator and the activations' ranges stay as they are, so a
+    file converted afterwards differs in its codes alone.
+
+    Args:
+        model: What `quantize_model` returned, trained.
+
+    Raises:
+        ConversionError: If the model has no HyperPointwise layer, or is not
+            quantized.
+    """
+    layers = find_layers(model)
+    if not layers or not layers[0].generator.quantized:
+        raise ConversionError(
+            f"Model '{model.name}': expected HyperPointwise layers, quantized. "
+            f"Received: {len(layers)} such layers. Call `quantize_model` and "
+            "train it first."
+        )
+    # Where nothing is in training, ranges do not move.
+    outputs = model(model.inputs, training=False)
+    return _OnlyCodes(model.inputs, outputs, name=model.name)
+
+
 def find_layers(model: keras.Model) -> list[HyperPointwise]:
     """Returns the HyperPointwise layers of a float or quantized model."""
     layers = [getattr(layer, "layer", layer) for layer in all_layers(model)]

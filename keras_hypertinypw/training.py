@@ -1,4 +1,4 @@
-"""The two phases of training: float, then quantization-aware; resumable."""
+"""The phases of training: float, quantization-aware, codes; resumable."""
 
 from __future__ import annotations
 
@@ -19,10 +19,19 @@ from keras_hypertinypw.checkpoint import Checkpoint
 from keras_hypertinypw.datasets.windows import Windows
 from keras_hypertinypw.evaluation.class_scores import validation_macro_f1
 from keras_hypertinypw.files import write_atomically
-from keras_hypertinypw.quantization import quantize_model
+from keras_hypertinypw.quantization import freeze_all_but_codes, quantize_model
 from keras_hypertinypw.run_config import Schedule
 
 CALIBRATION_WINDOWS = 512
+
+
+@dataclasses.dataclass(frozen=True)
+class _Phase:
+    """One run of Adam, from its rate down to zero by a cosine."""
+
+    name: str
+    epochs: int
+    learning_rate: float
 
 
 @dataclasses.dataclass(frozen=True)
@@ -71,10 +80,11 @@ def train(
     data = (train_windows, validation_windows)
     _claim_folder(checkpoint_dir, model, data, schedule)
 
-    def fit(fitted: keras.Model, phase: str) -> list[dict[str, float]]:
+    def fit(fitted: keras.Model, phase: _Phase) -> list[dict[str, float]]:
         return _fit(fitted, data, schedule, phase, checkpoint_dir, augment)
 
-    history = {"float": fit(model, "float")}
+    first = _Phase("float", schedule.float_epochs, schedule.learning_rate)
+    history = {"float": fit(model, first)}
     sample = np.random.default_rng(schedule.seed).permutation(
         len(train_windows.y)
     )[:CALIBRATION_WINDOWS]
@@ -83,8 +93,56 @@ def train(
         kernel_bits=schedule.kernel_bits,
         calibration_data=train_windows.x[sample],
     )
-    history["quantized"] = fit(quantized, "quantized")
+    history["quantized"] = fit(quantized, _quantized_phase(schedule))
     return Trained(quantized, history)
+
+
+def train_codes(
+    model: keras.Model,
+    train_windows: Windows,
+    validation_windows: Windows,
+    *,
+    schedule: Schedule,
+    checkpoint_dir: pathlib.Path,
+    augment: Augment | None = None,
+) -> list[dict[str, float]]:
+    """Goes on with the codes of a trained model, and nothing else.
+
+    The file of the model then differs from the one before in its codes
+    alone, so `patches.make_patch` makes a small update of it.
+
+    Args:
+        model: A quantized model, changed in place: it keeps the codes of the
+            epoch of the highest validation macro-F1.
+        train_windows: Windows to fit.
+        validation_windows: Windows that choose the epoch.
+        schedule: Its epochs and rate are those of the quantized phase.
+        checkpoint_dir: Where checkpoints are kept; not that of `train`.
+        augment: Changes the windows of each batch, see `Batches`.
+
+    Returns:
+        Loss and validation macro-F1 of every epoch.
+
+    Raises:
+        As `train`.
+    """
+    keras.utils.set_random_seed(schedule.seed)
+    data = (train_windows, validation_windows)
+    _claim_folder(checkpoint_dir, model, data, schedule)
+    return _fit(
+        freeze_all_but_codes(model),
+        data,
+        schedule,
+        dataclasses.replace(_quantized_phase(schedule), name="codes"),
+        checkpoint_dir,
+        augment,
+    )
+
+
+def _quantized_phase(schedule: Schedule) -> _Phase:
+    return _Phase(
+        "quantized", schedule.quantized_epochs, schedule.quantized_learning_rate
+    )
 
 
 def checkpoint_path(checkpoint_dir: pathlib.Path, phase: str) -> pathlib.Path:
@@ -147,27 +205,23 @@ def _fit(
     model: keras.Model,
     data: tuple[Windows, Windows],
     schedule: Schedule,
-    phase: str,
+    phase: _Phase,
     folder: pathlib.Path,
     augment: Augment | None,
 ) -> list[dict[str, float]]:
     train_windows, validation_windows = data
-    epochs = getattr(schedule, f"{phase}_epochs")
+    epochs = phase.epochs
     steps = -(-len(train_windows.y) // schedule.batch_size)
-    start = (
-        schedule.learning_rate
-        if phase == "float"
-        else schedule.quantized_learning_rate
+    rate = keras.optimizers.schedules.CosineDecay(
+        phase.learning_rate, epochs * steps
     )
     model.compile(
-        keras.optimizers.Adam(
-            keras.optimizers.schedules.CosineDecay(start, epochs * steps)
-        ),
+        keras.optimizers.Adam(rate),
         keras.losses.BinaryCrossentropy(from_logits=True)
         if train_windows.multi_label
         else keras.losses.SparseCategoricalCrossentropy(from_logits=True),
     )
-    path = checkpoint_path(folder, phase)
+    path = checkpoint_path(folder, phase.name)
     progress = _Progress(model, validation_windows, path)
     if progress.done < epochs:
         batches = Batches(
@@ -177,7 +231,7 @@ def _fit(
         with tqdm(
             total=epochs * steps,
             initial=progress.done * steps,
-            desc=phase,
+            desc=phase.name,
             unit="step",
         ) as progress.bar:
             _run_epochs(model, batches, progress, epochs, train_windows)

@@ -1,0 +1,141 @@
+"""What a deployed network gains from new codes alone, and what they take.
+
+    python benchmarks/codes_update.py
+
+The 40 Arabic words are first learnt from every second training speaker, with
+the network and the schedule of `frontier.py`: what a firmware was shipped
+with. Then the other half of the speakers is there, and only the codes go on
+training, on all of them, twice as long as the quantized phase. The update is
+`make_patch` of the two slimmed files. Both run in TFLM. Writes
+`results/codes_update.json`, and prints it beside the stored networks of
+`results/frontier.jsonl`, which learnt from all speakers at once. Resumable.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import pathlib
+import sys
+from typing import Any
+
+import frontier
+import frontier_tasks
+import frontier_training
+from frontier_contenders import CONTENDERS
+from frontier_report import read_rows
+
+from keras_hypertinypw import convert_keras_model, footprint, slim, verify
+from keras_hypertinypw.training import train, train_codes  # isort: skip
+import numpy as np
+import tf_keras as keras
+
+from keras_hypertinypw.datasets.windows import Windows
+from keras_hypertinypw.files import write_json
+from keras_hypertinypw.freezing import to_dense_tflite
+from keras_hypertinypw.patches import apply_patch, make_patch
+
+TASK, CONTENDER, SEED = "arabic_40", "gen_1", 0
+RESULTS = pathlib.Path(__file__).parent / "results" / "codes_update.json"
+WORK = frontier.ROOT / "build" / "codes_update"
+_LONGER = 2  # Times the quantized phase: codes alone learn slower.
+
+
+def half_of_speakers(windows: Windows) -> Windows:
+    """Returns the windows of every second group."""
+    chosen = np.isin(windows.groups, np.unique(windows.groups)[::2])
+    return dataclasses.replace(
+        windows,
+        x=windows.x[chosen],
+        y=windows.y[chosen],
+        groups=windows.groups[chosen],
+    )
+
+
+def measure(
+    model: keras.Model, data: dict[str, Windows]
+) -> tuple[bytes, dict[str, Any]]:
+    """Returns the slimmed file of a network, and its scores."""
+    dense = to_dense_tflite(model)
+    logits = [
+        frontier_training.predict(dense, data[split].x)
+        for split in ("validation", "test")
+    ]
+    decided = frontier_tasks.decide(
+        TASK, data["validation"], logits[0], data["test"], logits[1]
+    )
+    content = slim(convert_keras_model(model, verify=False))
+    result = verify(content)
+    if not result.identical:
+        raise RuntimeError("Expected TFLM's outputs to be LiteRT's.")
+    scores = frontier_tasks.scores(decided[TASK], data["test"].groups)
+    return content, scores
+
+
+def main() -> None:
+    """Trains both, measures, and prints."""
+    task, contender = frontier_tasks.TASKS[TASK], CONTENDERS[CONTENDER]
+    data = frontier.load(TASK)
+    half = half_of_speakers(data["train"])
+    schedule = dataclasses.replace(
+        task.schedule, seed=SEED, kernel_bits=contender.kernel_bits
+    )
+    shape, classes = half.x.shape[1:], half.classes
+
+    def build() -> keras.Model:
+        return contender.build(
+            task.network, shape, len(classes), task.given_width
+        )
+
+    model = train(
+        build,
+        half,
+        data["validation"],
+        schedule=schedule,
+        checkpoint_dir=WORK / "deployed",
+        augment=task.augment,
+    ).model
+    deployed, before = measure(model, data)
+    longer = dataclasses.replace(
+        schedule, quantized_epochs=_LONGER * schedule.quantized_epochs
+    )
+    train_codes(
+        model,
+        data["train"],
+        data["validation"],
+        schedule=longer,
+        checkpoint_dir=WORK / "updated",
+        augment=task.augment,
+    )
+    updated, after = measure(model, data)
+    patch = make_patch(deployed, updated)
+    if apply_patch(deployed, patch) != updated:
+        raise RuntimeError("Expected the patch to make the updated file.")
+    stored = [
+        row
+        for row in read_rows()
+        if (row["task"], row["budget_kb"], row["seed"]) == (TASK, None, SEED)
+        and row["family"] in ("stored_int8", "int4")
+    ]
+    result = {
+        "speakers": len(np.unique(data["train"].groups)),
+        "speakers_deployed": len(np.unique(half.groups)),
+        "file_bytes": len(updated),
+        "codes_bytes": footprint(updated).by_part["codes"],
+        "patch_bytes": len(patch),
+        "deployed": before,
+        "updated": after,
+        "stored": {
+            row["contender"]: {
+                key: row[key]
+                for key in ("file_bytes", "macro_f1", "val_macro_f1")
+            }
+            for row in stored
+        },
+    }
+    write_json(RESULTS, result)
+    sys.stdout.write(json.dumps(result, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()
