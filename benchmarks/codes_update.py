@@ -26,8 +26,9 @@ from frontier_contenders import CONTENDERS
 from frontier_report import read_rows
 
 from keras_hypertinypw import convert_keras_model, footprint, slim, verify
-from keras_hypertinypw.training import train, train_codes  # isort: skip
-import numpy as np
+from keras_hypertinypw.training import train, train_codes
+
+import numpy as np  # isort: skip
 import tf_keras as keras
 
 from keras_hypertinypw.datasets.windows import Windows

@@ -151,7 +151,7 @@ class _OnlyCodes(keras.Model):
 
     @property
     def trainable_weights(self) -> list:
-        """The codes. (tfmot's wrappers train a kernel whatever they say.)"""
+        """The codes; tfmot's wrappers train a kernel whatever they say."""
         return [layer.codes for layer in find_layers(self)]
 
 
