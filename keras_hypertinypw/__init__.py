@@ -29,7 +29,11 @@ if TYPE_CHECKING:
     from keras_hypertinypw.interpreter import Interpreter
     from keras_hypertinypw.layers import HyperPointwise
     from keras_hypertinypw.loading import load_model
-    from keras_hypertinypw.quantization import quantize_model
+    from keras_hypertinypw.patches import apply_patch, make_patch
+    from keras_hypertinypw.quantization import (
+        freeze_all_but_codes,
+        quantize_model,
+    )
     from keras_hypertinypw.shared_generator import (
         SharedFirmware,
         embed_generator,
@@ -48,13 +52,16 @@ _MODULES = {
     "Interpreter": "interpreter",
     "SharedFirmware": "shared_generator",
     "WeightGenerator": "generator",
+    "apply_patch": "patches",
     "compare_outputs": "int4_cost",
     "convert_keras_model": "converter",
     "embed_generator": "shared_generator",
     "export_arduino": "arduino",
     "freeze": "freezing",
+    "freeze_all_but_codes": "quantization",
     "generator_scope": "generator",
     "load_model": "loading",
+    "make_patch": "patches",
     "pack_int4": "int4",
     "quantize_model": "quantization",
     "share_generator": "shared_generator",
@@ -74,14 +81,17 @@ __all__ = [
     "SharedFirmware",
     "WeightGenerator",
     "__version__",
+    "apply_patch",
     "compare_outputs",
     "convert_keras_model",
     "embed_generator",
     "export_arduino",
     "footprint",
     "freeze",
+    "freeze_all_but_codes",
     "generator_scope",
     "load_model",
+    "make_patch",
     "materialize",
     "pack_int4",
     "quantize_model",

@@ -25,6 +25,7 @@ def add_model_commands(subparsers: Any) -> None:
     _add_int4(subparsers)
     _add_slim(subparsers)
     _add_share(subparsers)
+    _add_patch(subparsers)
     _add_export_arduino(subparsers)
 
 
@@ -218,3 +219,16 @@ def _add_share(subparsers: Any) -> None:
     add_generator(
         parser, "what a firmware has already, for a model that is new to it"
     )
+
+
+def _add_patch(subparsers: Any) -> None:
+    parser = add_command(
+        subparsers,
+        "patch",
+        commands.patch,
+        "Write what turns a deployed .tflite into a new one of the same size, "
+        "as that of a network whose codes alone went on training.",
+    )
+    parser.add_argument("old", metavar="OLD", help="the deployed .tflite")
+    parser.add_argument("new", metavar="NEW", help="the new .tflite")
+    add_out(parser, None, "where to write the patch")

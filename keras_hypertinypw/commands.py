@@ -328,6 +328,19 @@ def share(options: argparse.Namespace) -> Outcome:
     return EXIT_OK, "\n".join(lines), record
 
 
+def patch(options: argparse.Namespace) -> Outcome:
+    """Implements `hypertinypw patch`."""
+    from keras_hypertinypw.patches import make_patch
+
+    old, new = _read(options.old), _read(options.new)
+    content = make_patch(old, new)
+    write_atomically(pathlib.Path(options.out), content)
+    status, text, record = _written(options.out, content)
+    share = len(content) / len(new)
+    text = f"{text} {share:.1%} of {options.new}, {len(new):,} B."
+    return status, text, {**record, "num_bytes_new": len(new)}
+
+
 def export_arduino(options: argparse.Namespace) -> Outcome:
     """Implements `hypertinypw export_arduino`."""
     from keras_hypertinypw import arduino

@@ -1,17 +1,6 @@
-"""Updates of a file that is out there: what differs, and nothing else.
+"""Updates of a deployed file: what differs, and nothing else.
 
-A patch is a header of 16 bytes, then runs. Little-endian:
-
-| Offset | Type | What |
-| --- | --- | --- |
-| 0 | 4 B | `HTPP` |
-| 4 | uint32 | CRC-32 of the file before |
-| 8 | uint32 | CRC-32 of the file after |
-| 12 | uint32 | number of runs |
-
-and for each run, in order of their places: uint32 offset in the file, uint32
-length, and that many bytes. The file keeps its size, so firmware can write
-each run where it belongs.
+The format is the table in `docs/api/files.md`.
 """
 
 from __future__ import annotations

@@ -23,6 +23,7 @@ COMMANDS = (
     "int4",
     "slim",
     "share",
+    "patch",
     "export_arduino",
 )
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from cli_runs import EXAMPLE, STORED, run_json
 
-from keras_hypertinypw import cli, pack_int4, slim
+from keras_hypertinypw import apply_patch, cli, pack_int4, slim
 from keras_hypertinypw.datasets import synthetic
 
 
@@ -261,3 +261,23 @@ def test_footprint_prints_where_its_instructions_come_from(capsys):
     assert lines[-1].endswith("not measured") == (not errors)
     steady = f"{record['device']['steady_instructions']:,}"
     assert lines[-2].split()[-1] == steady
+
+
+def test_patch_is_of_the_two_files(tmp_path, capsys):
+    old, new, out = (tmp_path / name for name in ("old", "new", "patch"))
+    content = EXAMPLE.read_bytes()
+    old.write_bytes(content)
+    new.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
+    status, record = run_json(
+        capsys, "patch", str(old), str(new), f"--out={out}"
+    )
+    assert status == 0
+    assert record["num_bytes"] == out.stat().st_size == 16 + 8 + 1
+    assert apply_patch(content, out.read_bytes()) == new.read_bytes()
+
+
+def test_patch_refuses_files_of_other_sizes(tmp_path, capsys):
+    out = tmp_path / "patch"
+    assert cli.main(["patch", str(EXAMPLE), str(STORED), f"--out={out}"]) == 2
+    assert "same size" in capsys.readouterr().err
+    assert not out.exists()

@@ -39,7 +39,7 @@ def test_equal_files_need_the_header_alone():
     assert len(make_patch(b"same", b"same")) == 16
 
 
-def test_the_format_is_that_of_the_docstring():
+def test_the_format_is_that_of_the_table():
     patch = make_patch(b"abcd", b"abXd")
     magic, _, _, count, offset, length = struct.unpack_from("<4sIIIII", patch)
     assert (magic, count, offset, length) == (b"HTPP", 1, 2, 1)
