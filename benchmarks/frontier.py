@@ -35,7 +35,6 @@ from tqdm import tqdm
 
 from keras_hypertinypw.datasets.splits import SPLITS
 from keras_hypertinypw.datasets.windows import Windows
-from keras_hypertinypw.slim import slim
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 RESULTS = ROOT / "benchmarks/results/frontier.jsonl"
@@ -98,7 +97,7 @@ def measure(cell: Cell) -> list[dict[str, Any]]:
     scores = frontier_training.run(
         cell.task, task, contender, width, cell.seed, data, place
     )
-    content = slim((place / "model.tflite").read_bytes())
+    content = contender.shrink((place / "model.tflite").read_bytes())
     code_bytes = frontier_sizes.code_bytes(contender)
     if budget and len(content) + code_bytes > budget:
         # Trained, fewer vectors are equal than was foreseen.

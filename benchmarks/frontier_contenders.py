@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 from collections.abc import Callable
 
 from keras_hypertinypw import HyperPointwise, WeightGenerator  # isort: skip
+import frontier_lut
 import numpy as np
 import tf_keras as keras
-from frontier_layers import TiedKernel, split_low_rank
+from frontier_layers import OwnLevels, TiedKernel, split_low_rank
 
+from keras_hypertinypw.freezing import to_dense_tflite
 from keras_hypertinypw.generator import BaseGenerator
+from keras_hypertinypw.int4 import pack_int4
 from keras_hypertinypw.runs import to_tflite
+from keras_hypertinypw.slim import slim
 
 _GENERATOR_SEED = 0
+_NOT_POINTWISE = ("stem", "depthwise", "logits")  # Parts of names.
 
 
 @dataclasses.dataclass(frozen=True)
@@ -28,6 +34,7 @@ class Contender:
         kernel_bits: Of stored kernels, 8 or 4.
         least_width: Least channels; a kernel has to hold a block.
         rewrite: Changes the float network.
+        finish: Changes the slimmed file.
         fixed: Whether the generator is random and stays so, the same in every
             network, so that several can share it without training together.
     """
@@ -38,6 +45,7 @@ class Contender:
     kernel_bits: int = 8
     least_width: int = 2
     rewrite: Callable[[keras.Model], keras.Model] | None = None
+    finish: Callable[[bytes], bytes] | None = None
     fixed: bool = False
 
     @property
@@ -66,12 +74,20 @@ class Contender:
 
     def convert(self, model: keras.Model) -> bytes:
         """Returns the file of a quantized model, before slimming."""
+        if self.finish:
+            # What `finish` compresses must not be packed.
+            return pack_int4(to_dense_tflite(model), layers=_NOT_POINTWISE)
         return to_tflite(
             model,
             stored=not self.needs_op,
             kernel_bits=self.kernel_bits,
             verify=False,  # `frontier_training` compares trained ones.
         )
+
+    def shrink(self, content: bytes) -> bytes:
+        """Returns the file as it is flashed."""
+        slimmed = slim(content)
+        return self.finish(slimmed) if self.finish else slimmed
 
 
 def _fix_generator(model: keras.Model) -> None:
@@ -117,6 +133,18 @@ def _generated(
     )
 
 
+def _lut(bits: int) -> Contender:
+    """Stores pointwise kernels of few bits as TFLM's compression does."""
+    return Contender(
+        "lut",
+        lambda width: OwnLevels(bits),
+        keep_first=False,
+        kernel_bits=4,
+        least_width=8,
+        finish=functools.partial(frontier_lut.compress, index_bits=bits),
+    )
+
+
 # Generated ones are named by bits of code per weight.
 CONTENDERS = {
     "stored_int8": Contender("stored_int8"),
@@ -126,5 +154,7 @@ CONTENDERS = {
     "gen_2": _generated(2, 16, 16, 16),
     "gen_1_fixed": _generated(1, 16, 16, 16, fixed=True),
     "tied": Contender("tied", TiedKernel),
+    "lut_1": _lut(1),
+    "lut_2": _lut(2),
     "low_rank": Contender("low_rank", rewrite=split_low_rank),
 }

@@ -11,6 +11,7 @@ import tf_keras as keras
 from keras_hypertinypw import fake_quant
 
 _RANK_DIVISOR = 4  # Of the channels.
+_LEVELS_BLOCK = 16
 
 
 @keras.saving.register_keras_serializable(package="frontier")
@@ -54,6 +55,32 @@ class TiedKernel(generators.BaseGenerator):
     def get_config(self) -> dict[str, Any]:
         """Returns the arguments, for `from_config`."""
         return {**super().get_config(), "channels": self.channels}
+
+
+@keras.saving.register_keras_serializable(package="frontier")
+class OwnLevels(generators.BaseGenerator):
+    """No generator: a layer's codes are its kernel's levels.
+
+    The kernel is a stored one of few bits whose steps are its layer's scales.
+
+    Args:
+        code_bits: Of a weight.
+        quantized: As of every generator.
+    """
+
+    def __init__(
+        self, code_bits: int, quantized: bool = False, **kwargs: Any
+    ) -> None:
+        kwargs.setdefault("name", "generator")
+        derived = {**_own(kwargs)}
+        super().__init__(
+            _LEVELS_BLOCK, code_bits, _LEVELS_BLOCK, quantized, **derived
+        )
+
+    def call(self, codes: tf.Tensor) -> tf.Tensor:
+        """Returns the levels, of about unit variance."""
+        unit = 2.0 ** fake_quant.CODE_EXPONENT[self.code_bits]
+        return fake_quant.code_levels(codes, self.code_bits) / unit
 
 
 def _own(kwargs: dict[str, Any]) -> dict[str, Any]:

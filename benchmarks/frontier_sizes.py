@@ -46,11 +46,12 @@ def untrained_sizes(
     """
 
     def build(width: int) -> bytes:
-        return width_search.untrained_file(
+        content = width_search.untrained_file(
             contender.build(task.network, input_shape, num_classes, width),
             contender.convert,
             kernel_bits=contender.kernel_bits,
         )
+        return contender.finish(content) if contender.finish else content
 
     return width_search.KnownSizes(path, build)
 

@@ -24,6 +24,9 @@ from keras_hypertinypw.model_checks import check_indices, damaged, normalize
 # Kernels load constants with aligned SIMD instructions.
 BUFFER_ALIGNMENT = 16
 OFFSET_SIZE = 4
+# Metadata of TFLM's own compression: numbers of tensors and buffers, in a
+# format of its own.
+COMPRESSION = b"COMPRESSION_METADATA"
 
 _CODES = schema.BuiltinOperator
 _OPERATOR_NAMES = {
@@ -228,12 +231,27 @@ def tensor_data(model: schema.ModelT, tensor: schema.TensorT) -> np.ndarray:
     return np.frombuffer(data, dtype).reshape(shape)
 
 
+def metadata_name(entry: schema.MetadataT) -> bytes:
+    """Returns the name of an entry of a model's metadata."""
+    name = entry.name or b""
+    return name if isinstance(name, bytes) else name.encode()
+
+
+def is_compressed(model: schema.ModelT) -> bool:
+    """Tells whether TFLM's compression holds constants in another form."""
+    return any(metadata_name(e) == COMPRESSION for e in model.metadata or [])
+
+
 def check_constants(model: schema.ModelT) -> None:
     """Checks that constants fill their shapes: TFLM reads on regardless.
+
+    Those of a compressed model do not, and are not checked.
 
     Raises:
         ConversionError: If one does not.
     """
+    if is_compressed(model):
+        return
     for graph in model.subgraphs:
         for tensor in graph.tensors:
             # A sparse tensor's shape is that of what it stands for.

@@ -8,7 +8,14 @@ import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
 from keras_hypertinypw.errors import ConversionError
-from keras_hypertinypw.flatbuffer import builtin_code, scales, zero_points
+from keras_hypertinypw.flatbuffer import (
+    COMPRESSION,
+    builtin_code,
+    is_compressed,
+    metadata_name,
+    scales,
+    zero_points,
+)
 from keras_hypertinypw.idle_reshapes import remove_idle_reshapes
 from keras_hypertinypw.pruning import (
     prune_buffers,
@@ -16,7 +23,6 @@ from keras_hypertinypw.pruning import (
     remove_unused_tensors,
 )
 from keras_hypertinypw.unread_parts import (
-    COMPRESSION,
     OFFLINE_PLAN,
     is_quantized,
     unread_biases,
@@ -34,7 +40,7 @@ def slim_metadata(
         ConversionError: If TFLM's compression numbers tensors and buffers.
     """
     entries = model.metadata or []
-    if any(_name(entry) == COMPRESSION for entry in entries):
+    if is_compressed(model):
         raise ConversionError(
             "Expected a model whose tensors are not compressed. Received: one "
             f"with the metadata '{COMPRESSION.decode()}', which numbers "
@@ -42,7 +48,7 @@ def slim_metadata(
         )
     if not keep_metadata:
         model.description = None
-        entries = [e for e in entries if _name(e) == OFFLINE_PLAN]
+        entries = [e for e in entries if metadata_name(e) == OFFLINE_PLAN]
         for graph in model.subgraphs:
             graph.debugMetadataIndex = _NO_DEBUG_METADATA
             for operator in graph.operators:
@@ -53,14 +59,11 @@ def slim_metadata(
         model.signatureDefs = None
 
 
-def _name(entry: schema.MetadataT) -> bytes:
-    name = entry.name or b""
-    return name if isinstance(name, bytes) else name.encode()
-
-
 def has_offline_plan(model: schema.ModelT) -> bool:
     """Tells whether metadata has an entry for each of the tensors."""
-    return any(_name(entry) == OFFLINE_PLAN for entry in model.metadata or [])
+    return any(
+        metadata_name(entry) == OFFLINE_PLAN for entry in model.metadata or []
+    )
 
 
 def can_renumber(model: schema.ModelT) -> bool:

@@ -25,8 +25,6 @@ from keras_hypertinypw.kernel_search import BIAS_INPUT, FILTER_INPUT
 
 # The memory planner takes offsets from it, one for each tensor.
 OFFLINE_PLAN = b"OfflineMemoryAllocation"
-# Numbers of tensors and buffers, in a format of its own.
-COMPRESSION = b"COMPRESSION_METADATA"
 
 _BIAS_INPUTS = {
     "CONV_2D": BIAS_INPUT,
