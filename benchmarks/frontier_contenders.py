@@ -10,7 +10,12 @@ from keras_hypertinypw import HyperPointwise, WeightGenerator  # isort: skip
 import frontier_lut
 import numpy as np
 import tf_keras as keras
-from frontier_layers import OwnLevels, TiedKernel, split_low_rank
+from frontier_layers import (
+    OwnLevels,
+    TiedKernel,
+    one_scale_each,
+    split_low_rank,
+)
 
 from keras_hypertinypw.freezing import to_dense_tflite
 from keras_hypertinypw.generator import BaseGenerator
@@ -114,6 +119,7 @@ def _generated(
     hidden_units: int,
     *,
     fixed: bool = False,
+    rewrite: Callable[[keras.Model], keras.Model] | None = None,
 ) -> Contender:
     """Generates every pointwise kernel, and stores the rest in four bits."""
     return Contender(
@@ -129,6 +135,7 @@ def _generated(
         keep_first=False,
         kernel_bits=4,
         least_width=8,
+        rewrite=rewrite,
         fixed=fixed,
     )
 
@@ -152,6 +159,7 @@ CONTENDERS = {
     "gen_1": _generated(1, 16, 16, 16),
     "gen_0.5": _generated(1, 16, 32, 32),
     "gen_2": _generated(2, 16, 16, 16),
+    "gen_1_one_scale": _generated(1, 16, 16, 16, rewrite=one_scale_each),
     "gen_1_fixed": _generated(1, 16, 16, 16, fixed=True),
     "tied": Contender("tied", TiedKernel),
     "lut_1": _lut(1),

@@ -8,7 +8,7 @@ from keras_hypertinypw import generator as generators  # isort: skip
 import tensorflow as tf
 import tf_keras as keras
 
-from keras_hypertinypw import fake_quant
+from keras_hypertinypw import HyperPointwise, fake_quant
 
 _RANK_DIVISOR = 4  # Of the channels.
 _LEVELS_BLOCK = 16
@@ -87,6 +87,23 @@ def _own(kwargs: dict[str, Any]) -> dict[str, Any]:
     """Drops what follows from `channels` and comes back with a config."""
     derived = ("code_dim", "code_bits", "block_size")
     return {key: v for key, v in kwargs.items() if key not in derived}
+
+
+def one_scale_each(model: keras.Model) -> keras.Model:
+    """Gives every generated kernel one scale for all filters.
+
+    Args:
+        model: With its initial values, which are drawn anew.
+    """
+
+    def change(layer: keras.layers.Layer) -> keras.layers.Layer:
+        config = layer.get_config()
+        if isinstance(layer, HyperPointwise):
+            config["per_channel"] = False
+        return layer.__class__.from_config(config)
+
+    with generators.generator_scope():
+        return keras.models.clone_model(model, clone_function=change)
 
 
 def split_low_rank(model: keras.Model) -> keras.Model:

@@ -10,6 +10,7 @@ import tf_keras as keras
 
 from keras_hypertinypw import checks, folding, unfolding
 from keras_hypertinypw.calibration import calibrate
+from keras_hypertinypw.equalizing import equalize_channels, level_scales
 from keras_hypertinypw.errors import ConversionError
 from keras_hypertinypw.generator import BaseGenerator, generator_scope
 from keras_hypertinypw.inlining import read_graph
@@ -118,8 +119,10 @@ def quantize_model(
     folding.require_channels_last(graph)
     split_separable(graph)
     unfolding.unfold_1d(graph)
+    level_scales(graph)
     folding.fold_batch_norms(graph)
     folding.fold_relus(graph)
+    equalize_channels(graph)
     if kernel_bits == INT4_BITS:
         for class_name in KERNELS:
             folding.fold_relus(graph, class_name)

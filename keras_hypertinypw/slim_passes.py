@@ -24,6 +24,7 @@ from keras_hypertinypw.pruning import (
 )
 from keras_hypertinypw.unread_parts import (
     OFFLINE_PLAN,
+    convolution_filters,
     is_quantized,
     unread_biases,
 )
@@ -97,7 +98,7 @@ def slim_graphs(model: schema.ModelT, *, desktop: bool) -> None:
 
 
 def slim_quantization(model: schema.ModelT, *, desktop: bool) -> None:
-    """Drops quantization that nothing reads; see `unread_parts.py`."""
+    """Drops quantization that nothing reads or repeats; `unread_parts.py`."""
     for graph in model.subgraphs:
         unread = set() if desktop else unread_biases(model, graph)
         for index, tensor in enumerate(graph.tensors):
@@ -111,6 +112,8 @@ def slim_quantization(model: schema.ModelT, *, desktop: bool) -> None:
                 tensor.quantization = None
             elif not desktop:
                 _shorten_zero_points(tensor)
+        if not desktop:
+            _shorten_scales(model, graph)
 
 
 def _shorten_zero_points(tensor: schema.TensorT) -> None:
@@ -119,6 +122,20 @@ def _shorten_zero_points(tensor: schema.TensorT) -> None:
     # As many as scales, or else TFLM takes the first for all of them.
     if len(values) != len(scales(tensor)) or (values == values[0]).all():
         tensor.quantization.zeroPoint = values[:1]
+
+
+def _shorten_scales(model: schema.ModelT, graph: schema.SubGraphT) -> None:
+    """Leaves one scale where all channels have the same.
+
+    TFLM, CMSIS-NN and LiteRT take one for all channels of a convolution, and
+    compute with it what they would with as many equal ones.
+    """
+    for index in convolution_filters(model, graph):
+        tensor = graph.tensors[index]
+        values = scales(tensor)
+        if len(values) > 1 and (values == values[0]).all():
+            tensor.quantization.scale = values[:1]
+            tensor.quantization.zeroPoint = zero_points(tensor)[:1]
 
 
 def slim_operators(model: schema.ModelT, *, desktop: bool) -> None:

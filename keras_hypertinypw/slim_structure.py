@@ -18,7 +18,11 @@ from keras_hypertinypw.flatbuffer import (
 from keras_hypertinypw.idle_reshapes import remove_idle_reshapes
 from keras_hypertinypw.model_checks import OPTIONAL_TENSOR
 from keras_hypertinypw.slim_passes import can_renumber
-from keras_hypertinypw.unread_parts import is_quantized, unread_biases
+from keras_hypertinypw.unread_parts import (
+    convolution_filters,
+    is_quantized,
+    unread_biases,
+)
 
 
 def compare_structure(
@@ -82,6 +86,10 @@ class _Graphs:
         self._desktop = desktop
         self._unread = [
             set() if desktop else unread_biases(model, graph)
+            for model, graph in zip(models, graphs, strict=True)
+        ]
+        self._filters = [
+            convolution_filters(model, graph)
             for model, graph in zip(models, graphs, strict=True)
         ]
         self._twins: dict[int, int] = {OPTIONAL_TENSOR: OPTIONAL_TENSOR}
@@ -150,6 +158,11 @@ class _Graphs:
                 *(*view, details, params.quantizedDimension, signature),
                 *(values.tobytes(), zeros.tobytes()),
             )
+        if index in self._filters[side] and len(values) == 1:
+            # TFLM takes it for all channels.
+            axis = params.quantizedDimension
+            channels = shape[axis] if axis < len(shape) else 1
+            values = np.full(channels, values[0])
         if len(zeros) != len(values):
             zeros = np.full(len(values), zeros[0])
         return (

@@ -13,6 +13,8 @@ zero point, and reads two kinds of metadata. Of a kernel's biases:
 
 from __future__ import annotations
 
+import collections
+
 from ai_edge_litert import schema_py_generated as schema
 
 from keras_hypertinypw.flatbuffer import (
@@ -32,6 +34,7 @@ _BIAS_INPUTS = {
     "TRANSPOSE_CONV": 3,
     "FULLY_CONNECTED": BIAS_INPUT,
 }
+_CONVOLUTIONS = ("CONV_2D", "DEPTHWISE_CONV_2D")
 _INPUT_INPUTS = {"TRANSPOSE_CONV": 2}
 _INTEGERS = (schema.TensorType.INT8, schema.TensorType.INT16)
 
@@ -73,3 +76,15 @@ def _unread_bias(
 def is_quantized(tensor: schema.TensorT) -> bool:
     """Tells whether TFLM gives a tensor the quantization of the file."""
     return bool(len(scales(tensor)) and len(zero_points(tensor)))
+
+
+def convolution_filters(
+    model: schema.ModelT, graph: schema.SubGraphT
+) -> set[int]:
+    """Returns the tensors that are read as filters of convolutions alone."""
+    readers = collections.defaultdict(set)
+    for operator in graph.operators:
+        is_convolution = operator_name(model, operator) in _CONVOLUTIONS
+        for position, index in enumerate(operator.inputs):
+            readers[index].add(is_convolution and position == FILTER_INPUT)
+    return {index for index, found in readers.items() if found == {True}}

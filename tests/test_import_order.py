@@ -31,6 +31,7 @@ KERAS_WORLD = {
     "calibration",
     "conversion_input",
     "converter",
+    "equalizing",
     "fake_quant",
     "fit_report",
     "fitting",

@@ -1,0 +1,155 @@
+"""Layers with one scale for all filters."""
+
+import keras_models
+import numpy as np
+import pytest
+import tf_keras as keras
+from test_folding import TOLERANCE, chain, hyper
+
+from keras_hypertinypw import (
+    ConversionError,
+    HyperPointwise,
+    convert_keras_model,
+    folding,
+    quantize_model,
+    slim,
+    unfolding,
+    verify,
+)
+from keras_hypertinypw.equalizing import equalize_channels, level_scales
+from keras_hypertinypw.flatbuffer import read_model, scales
+from keras_hypertinypw.model_graph import ModelGraph
+from keras_hypertinypw.op_insertion import generate_operators
+
+layers = keras.layers
+BEHIND = {
+    "depthwise": [layers.DepthwiseConv2D(3, depth_multiplier=2)],
+    "convolution": [layers.MaxPooling2D(), layers.Conv2D(3, 2)],
+    "dense": [
+        layers.GlobalAveragePooling2D(),
+        layers.Dropout(0.5),
+        layers.Dense(3),
+    ],
+}
+
+
+def one_scale(**options):
+    return hyper(5, per_channel=False, **options)
+
+
+def rewritten(model):
+    graph = ModelGraph(model)
+    unfolding.unfold_1d(graph)
+    level_scales(graph)
+    folding.fold_batch_norms(graph)
+    folding.fold_relus(graph)
+    equalize_channels(graph)
+    return graph.build_model()
+
+
+def rebuilt(parts):
+    return [part.__class__.from_config(part.get_config()) for part in parts]
+
+
+@pytest.mark.parametrize("behind", BEHIND.values(), ids=BEHIND)
+@pytest.mark.parametrize("use_bias", [False, True])
+def test_the_function_stays(behind, use_bias):
+    model = chain(
+        (12, 12, 4),
+        one_scale(use_bias=use_bias),
+        layers.BatchNormalization(),
+        layers.ReLU(),
+        *rebuilt(behind),
+    )
+    x = keras_models.noise((3, 12, 12, 4))
+    expected = model(x)
+    assert np.std(expected) > 0.01
+    np.testing.assert_allclose(
+        rewritten(model)(x),
+        expected,
+        rtol=TOLERANCE,
+        atol=TOLERANCE * np.abs(expected).max(),
+    )
+
+
+def test_the_scale_is_the_mean_size_of_all():
+    layer = one_scale()
+    layer.build((1, 4, 4, 4))
+    layer.scale.assign([1, -2, 3, -4, 5])
+    kernel, found = layer.generate()
+    np.testing.assert_array_equal(found, np.full(5, 3 / 32, np.float32))
+    flipped = -layer.scale
+    layer.scale.assign(flipped)
+    np.testing.assert_array_equal(layer.generate()[0], -kernel)
+
+
+def test_a_channel_of_no_size_does_not_blow_up_the_others():
+    model = chain(
+        (12, 12, 4),
+        one_scale(),
+        layers.BatchNormalization(),
+        layers.ReLU(),
+        layers.DepthwiseConv2D(3),
+    )
+    norm = model.layers[2]
+    norm.gamma.assign([0, 1, 1, 1, 1])
+    names = {type(layer): layer for layer in rewritten(model).layers}
+    bias = names[HyperPointwise].bias.numpy()
+    assert np.isfinite(bias).all()
+    assert abs(bias[0]) <= 8.1 * abs(norm.beta[0]) + 8.1
+
+
+@pytest.mark.parametrize(
+    ("behind", "received"),
+    [
+        ([layers.ReLU(6), layers.DepthwiseConv2D(3)], "'relu6'"),
+        ([layers.Flatten(), layers.Dense(3)], "of type Flatten"),
+        ([], "nothing, or several"),
+    ],
+    ids=["relu6", "flatten", "nothing"],
+)
+def test_what_cannot_take_sizes_up_is_named(behind, received):
+    model = chain((8, 8, 4), one_scale(name="pw"), *rebuilt(behind))
+    with pytest.raises(
+        ConversionError, match=rf"'pw'.*{received}.*per_channel=True"
+    ):
+        quantize_model(model)
+
+
+def to_file(per_channel):
+    keras.utils.set_random_seed(0)
+    generator = keras_models.generator()
+
+    def pointwise():
+        return HyperPointwise(24, generator, per_channel=per_channel)
+
+    model = chain(
+        (16, 3),
+        pointwise(),
+        layers.BatchNormalization(),
+        layers.ReLU(),
+        layers.DepthwiseConv1D(3),
+        layers.BatchNormalization(),
+        layers.ReLU(),
+        pointwise(),
+        layers.BatchNormalization(),
+        layers.ReLU(),
+        layers.GlobalAveragePooling1D(),
+        layers.Dense(4),
+    )
+    quantized = quantize_model(
+        model, calibration_data=keras_models.noise((64, 16, 3))
+    )
+    return convert_keras_model(quantized)
+
+
+def test_a_file_is_four_bytes_a_filter_smaller_and_exact():
+    content = to_file(per_channel=False)
+    smaller, larger = slim(content), slim(to_file(per_channel=True))
+    model = read_model(smaller)
+    tensors = model.subgraphs[0].tensors
+    for operator in generate_operators(model):
+        assert len(scales(tensors[operator.outputs[0]])) == 1
+    assert len(larger) - len(smaller) >= 2 * (24 - 1) * 4 - 16
+    result = verify(smaller)
+    assert result.identical and result.num_distinct >= 50
