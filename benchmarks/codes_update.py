@@ -25,7 +25,7 @@ import frontier_training
 from frontier_contenders import CONTENDERS
 from frontier_report import read_rows
 
-from keras_hypertinypw import convert_keras_model, footprint, slim, verify
+from keras_hypertinypw import footprint, verify
 from keras_hypertinypw.training import train, train_codes
 
 import numpy as np  # isort: skip
@@ -65,7 +65,8 @@ def measure(
     decided = frontier_tasks.decide(
         TASK, data["validation"], logits[0], data["test"], logits[1]
     )
-    content = slim(convert_keras_model(model, verify=False))
+    contender = CONTENDERS[CONTENDER]
+    content = contender.shrink(contender.convert(model))
     result = verify(content)
     if not result.identical:
         raise RuntimeError("Expected TFLM's outputs to be LiteRT's.")
