@@ -7,12 +7,14 @@ the network and the schedule of `frontier.py`: what a firmware was shipped
 with. Then the other half of the speakers is there, and only the codes go on
 training, on all of them, twice as long as the quantized phase. The update is
 `make_patch` of the two slimmed files. Both run in TFLM. Writes
-`results/codes_update.json`, and prints it beside the stored networks of
-`results/frontier.jsonl`, which learnt from all speakers at once. Resumable.
+`results/codes_update.json`, and prints the README's table: beside them are the
+networks of `results/frontier.jsonl`, which learnt from all speakers at once.
+Resumable; `--table_only` prints what an earlier run wrote.
 """
 
 from __future__ import annotations
 
+import argparse
 import dataclasses
 import json
 import pathlib
@@ -25,7 +27,7 @@ import frontier_training
 from frontier_contenders import CONTENDERS
 from frontier_report import read_rows
 
-from keras_hypertinypw import footprint, verify
+from keras_hypertinypw import verify
 from keras_hypertinypw.training import train, train_codes
 
 import numpy as np  # isort: skip
@@ -39,6 +41,7 @@ from keras_hypertinypw.patches import apply_patch, make_patch
 TASK, CONTENDER, SEED = "arabic_40", "gen_1", 0
 RESULTS = pathlib.Path(__file__).parent / "results" / "codes_update.json"
 WORK = frontier.ROOT / "build" / "codes_update"
+HEADER = "| Network | Speakers learnt from | Macro-F1 | Bytes to send |"
 _LONGER = 2  # Times the quantized phase: codes alone learn slower.
 
 
@@ -74,8 +77,8 @@ def measure(
     return content, scores
 
 
-def main() -> None:
-    """Trains both, measures, and prints."""
+def run() -> None:
+    """Trains both, measures, and writes."""
     task, contender = frontier_tasks.TASKS[TASK], CONTENDERS[CONTENDER]
     data = frontier.load(TASK)
     half = half_of_speakers(data["train"])
@@ -113,30 +116,49 @@ def main() -> None:
     patch = make_patch(deployed, updated)
     if apply_patch(deployed, patch) != updated:
         raise RuntimeError("Expected the patch to make the updated file.")
-    stored = [
-        row
+    write_json(
+        RESULTS,
+        {
+            "speakers": len(np.unique(data["train"].groups)),
+            "speakers_deployed": len(np.unique(half.groups)),
+            "file_bytes": len(updated),
+            "patch_bytes": len(patch),
+            "deployed": before,
+            "updated": after,
+        },
+    )
+
+
+def table() -> str:
+    """Returns the README's table of what was measured."""
+    found = json.loads(RESULTS.read_text())
+    half, all_of_them = found["speakers_deployed"], found["speakers"]
+    lines = [
+        ("deployed", half, found["deployed"], found["file_bytes"]),
+        ("its codes updated", all_of_them, found["updated"], None),
+    ]
+    lines += [
+        (f"{row['contender']}, trained anew", all_of_them, row, None)
         for row in read_rows()
         if (row["task"], row["budget_kb"], row["seed"]) == (TASK, None, SEED)
-        and row["family"] in ("stored_int8", "int4")
+        and row["contender"] in (CONTENDER, "int4", "stored_int8")
     ]
-    result = {
-        "speakers": len(np.unique(data["train"].groups)),
-        "speakers_deployed": len(np.unique(half.groups)),
-        "file_bytes": len(updated),
-        "codes_bytes": footprint(updated).by_part["codes"],
-        "patch_bytes": len(patch),
-        "deployed": before,
-        "updated": after,
-        "stored": {
-            row["contender"]: {
-                key: row[key]
-                for key in ("file_bytes", "macro_f1", "val_macro_f1")
-            }
-            for row in stored
-        },
-    }
-    write_json(RESULTS, result)
-    sys.stdout.write(json.dumps(result, indent=1) + "\n")
+    rows = [HEADER, "|" + " --- |" * (HEADER.count("|") - 1)]
+    for name, speakers, scores, size in lines:
+        sent = size or scores.get("file_bytes", found["patch_bytes"])
+        rows.append(
+            f"| {name} | {speakers} | {scores['macro_f1']:.3f} | {sent:,} B |"
+        )
+    return "\n".join(rows)
+
+
+def main() -> None:
+    """Measures if need be, and prints."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--table_only", action="store_true")
+    if not parser.parse_args().table_only:
+        run()
+    sys.stdout.write(table() + "\n")
 
 
 if __name__ == "__main__":

@@ -9,11 +9,14 @@ smallest that is at most half a point below it there, or else the best.
 Generated networks come twice: each with the generator that it was trained
 with, and all with one fixed random generator, which the firmware then holds
 once. Every shared file runs in TFLM against its materialized twin. Writes
-`results/several_models.json`, and prints the README's table.
+`results/several_models.json`, and prints the README's table;
+`--table_only` prints what an earlier run wrote.
 """
 
 from __future__ import annotations
 
+import argparse
+import json
 import pathlib
 import sys
 from typing import Any
@@ -90,29 +93,30 @@ def flashed(row: Row) -> bytes:
     return CONTENDERS[name].shrink((folder / "model.tflite").read_bytes())
 
 
-def table(result: Row) -> str:
-    """Returns the README's table."""
+def table() -> str:
+    """Returns the README's table of what was measured."""
+    found = json.loads(RESULTS.read_text())
     lines = [HEADER, "|" + " --- |" * (HEADER.count("|") - 1)]
     for kind in _KINDS:
-        for task, networks in result["networks"].items():
+        for task, networks in found["networks"].items():
             row = networks[kind]
             size = row["file_bytes"]
             if kind == "shared":
-                size = result["shared_file_bytes"][task]
+                size = found["shared_file_bytes"][task]
             lines.append(
                 f"| {kind} | {TITLES[task]} | {row['contender']} "
                 f"({row['width']}) | {row['macro_f1']:.3f} | {size:,} B |"
             )
-        total = result["totals"][kind]
-        share = total / result["totals"]["stored"]
+        total = found["totals"][kind]
+        share = total / found["totals"]["stored"]
         lines.append(
             f"| {kind} | {_KINDS[kind]} | | | {total:,} B, {share:.2f} |"
         )
     return "\n".join(lines)
 
 
-def main() -> None:
-    """Adds up, and shares."""
+def run() -> None:
+    """Adds up, shares, and writes."""
     rows = read_rows()
     chosen = {task: choose(rows, task) for task in TASKS}
     with stage("Sharing the fixed generator"):
@@ -130,7 +134,7 @@ def main() -> None:
     totals["generated"] += op_code_bytes(fastest=False)
     totals["shared"] = firmware.num_bytes + op_code_bytes(fastest=False)
     keys = ("contender", "width", "file_bytes", "macro_f1", "val_macro_f1")
-    result = {
+    found = {
         "networks": {
             task: {
                 kind: {key: row[key] for key in keys}
@@ -144,8 +148,16 @@ def main() -> None:
         ),
         "totals": totals,
     }
-    write_json(RESULTS, result)
-    sys.stdout.write(table(result) + "\n")
+    write_json(RESULTS, found)
+
+
+def main() -> None:
+    """Measures if need be, and prints."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--table_only", action="store_true")
+    if not parser.parse_args().table_only:
+        run()
+    sys.stdout.write(table() + "\n")
 
 
 if __name__ == "__main__":
