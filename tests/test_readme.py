@@ -54,6 +54,12 @@ def test_mitdb_table_is_current():
     assert result.stdout in README
 
 
+def test_update_table_is_current():
+    result = run_python("benchmarks/codes_update.py", "--table_only")
+    assert result.stdout.count("\n") == 7
+    assert result.stdout in README
+
+
 def test_table_of_other_data_is_current():
     result = run_python("benchmarks/data_table.py")
     assert result.stdout.count("\n") == 6
