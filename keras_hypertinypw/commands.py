@@ -14,7 +14,7 @@ from keras_hypertinypw.datasets.windows import Windows
 from keras_hypertinypw.files import write_atomically
 from keras_hypertinypw.fit_kinds import KINDS
 from keras_hypertinypw.input_files import load_array
-from keras_hypertinypw.progress import stage
+from keras_hypertinypw.progress import stage, starting_tensorflow
 from keras_hypertinypw.run_config import RunConfig, Schedule
 from keras_hypertinypw.tasks import TASKS
 
@@ -62,7 +62,7 @@ def _schedule(options: argparse.Namespace) -> Schedule:
 
 def fit(options: argparse.Namespace) -> Outcome:
     """Implements `hypertinypw fit`."""
-    with stage("Starting TensorFlow"):
+    with starting_tensorflow():
         from keras_hypertinypw import fit_report, fitting
 
     out = pathlib.Path(options.out)
@@ -82,7 +82,7 @@ def fit(options: argparse.Namespace) -> Outcome:
 
 def reproduce(options: argparse.Namespace) -> Outcome:
     """Implements `hypertinypw reproduce`."""
-    with stage("Starting TensorFlow"):
+    with starting_tensorflow():
         from keras_hypertinypw import reproduction
 
     result = reproduction.reproduce(
@@ -106,7 +106,7 @@ def demo(options: argparse.Namespace) -> Outcome:
 
 
 def _run(config: RunConfig, options: argparse.Namespace) -> Outcome:
-    with stage("Starting TensorFlow"):
+    with starting_tensorflow():
         from keras_hypertinypw import html_report, reporting, runs
 
     out = pathlib.Path(options.out)
@@ -126,7 +126,7 @@ def _run(config: RunConfig, options: argparse.Namespace) -> Outcome:
 
 def convert(options: argparse.Namespace) -> Outcome:
     """Implements `hypertinypw convert`."""
-    with stage("Starting TensorFlow"):
+    with starting_tensorflow():
         from keras_hypertinypw import conversion_input, runs
 
     path = pathlib.Path(options.model)
