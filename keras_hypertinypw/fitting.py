@@ -103,7 +103,9 @@ def fit(
     configs = _configs(kinds, base, budget, windows, out)
     fitted = [
         _train(kind, config, task, windows, validation, out / kind)
-        for kind, config in progress_bar(configs.items(), desc="Kinds", unit="kind")
+        for kind, config in progress_bar(
+            configs.items(), desc="Kinds", unit="kind"
+        )
     ]
     choice = selection.choose(
         [
