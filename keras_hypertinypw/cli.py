@@ -16,7 +16,7 @@ from collections.abc import Sequence
 
 from absl.flags import argparse_flags
 
-from keras_hypertinypw import commands, interruption
+from keras_hypertinypw import commands, interruption, progress
 from keras_hypertinypw.cli_models import add_model_commands
 from keras_hypertinypw.cli_training import add_training_commands
 
@@ -35,7 +35,7 @@ _EXPLAINED = (ValueError, TypeError, OSError, RuntimeError)
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs the command line; returns the exit status."""
     # TensorFlow reads it when it is imported, later, by the commands.
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    os.environ.setdefault(progress.LOG_VARIABLE, progress.QUIET)
     arguments = list(sys.argv[1:] if argv is None else argv)
     parser = build_parser()
     options = parser.parse_args(arguments)

@@ -78,6 +78,7 @@ def _add_evaluate(subparsers: Any) -> None:
         "on the validation split.",
     )
     add_model(parser)
+    add_generator(parser)
     add_data(parser)
 
 
@@ -102,8 +103,8 @@ def _add_verify(subparsers: Any) -> None:
         subparsers,
         "verify",
         commands.verify,
-        "Run a generated .tflite in TFLM and its materialized twin in LiteRT, "
-        "and compare every output value and kernel.",
+        "Run a .tflite in TFLM and in LiteRT, a generated one materialized, "
+        "and compare every output value and every generated kernel.",
     )
     add_model(parser)
     add_generator(parser)
@@ -131,6 +132,7 @@ def _add_int4(subparsers: Any) -> None:
         "on inputs of your own, or on random ones.",
     )
     add_model(parser)
+    add_generator(parser)
     add_out(parser, None, "where to write the packed .tflite")
     parser.add_argument(
         "--layers",
@@ -155,6 +157,7 @@ def _add_export_arduino(subparsers: Any) -> None:
         "model on the board.",
     )
     add_model(parser)
+    add_generator(parser)
     add_out(parser, None, "a new or empty folder, like a sketchbook")
     parser.add_argument(
         "--sketch_name", default="hypertinypw", help="name of the sketch"

@@ -14,7 +14,7 @@ from keras_hypertinypw.datasets.windows import Windows
 from keras_hypertinypw.files import write_atomically
 from keras_hypertinypw.fit_kinds import KINDS
 from keras_hypertinypw.input_files import load_array
-from keras_hypertinypw.progress import stage
+from keras_hypertinypw.progress import stage, starting_tensorflow
 from keras_hypertinypw.run_config import RunConfig, Schedule
 from keras_hypertinypw.tasks import TASKS
 
@@ -62,7 +62,7 @@ def _schedule(options: argparse.Namespace) -> Schedule:
 
 def fit(options: argparse.Namespace) -> Outcome:
     """Implements `hypertinypw fit`."""
-    with stage("Starting TensorFlow"):
+    with starting_tensorflow():
         from keras_hypertinypw import fit_report, fitting
 
     out = pathlib.Path(options.out)
@@ -82,7 +82,7 @@ def fit(options: argparse.Namespace) -> Outcome:
 
 def reproduce(options: argparse.Namespace) -> Outcome:
     """Implements `hypertinypw reproduce`."""
-    with stage("Starting TensorFlow"):
+    with starting_tensorflow():
         from keras_hypertinypw import reproduction
 
     result = reproduction.reproduce(
@@ -102,11 +102,15 @@ def demo(options: argparse.Namespace) -> Outcome:
     schedule = Schedule(float_epochs=8, quantized_epochs=4, batch_size=32)
     config = RunConfig(width=32, schedule=schedule)
     options.data_dir, options.download = None, False
-    return _run(config, options)
+    status, text, result = _run(config, options)
+    from keras_hypertinypw import reporting
+
+    content = (pathlib.Path(options.out) / "model.tflite").read_bytes()
+    return status, f"{text}\n\n{reporting.payoff(content)}", result
 
 
 def _run(config: RunConfig, options: argparse.Namespace) -> Outcome:
-    with stage("Starting TensorFlow"):
+    with starting_tensorflow():
         from keras_hypertinypw import html_report, reporting, runs
 
     out = pathlib.Path(options.out)
@@ -126,7 +130,7 @@ def _run(config: RunConfig, options: argparse.Namespace) -> Outcome:
 
 def convert(options: argparse.Namespace) -> Outcome:
     """Implements `hypertinypw convert`."""
-    with stage("Starting TensorFlow"):
+    with starting_tensorflow():
         from keras_hypertinypw import conversion_input, runs
 
     path = pathlib.Path(options.model)
@@ -157,7 +161,7 @@ def evaluate(options: argparse.Namespace) -> Outcome:
     """Implements `hypertinypw evaluate`."""
     from keras_hypertinypw import scoring
 
-    content = _read(options.model)
+    content = _read_embedded(options)
     task = TASKS[options.dataset]
     found = scoring.evaluate(content, *_load_data(options), task=task)
     record = {**found.scores.to_dict(), "arena_bytes": found.arena_bytes}
@@ -178,14 +182,15 @@ def int4(options: argparse.Namespace) -> Outcome:
     from keras_hypertinypw import int4_cost
     from keras_hypertinypw.int4 import pack_int4
 
-    before = _read(options.model)
+    before, generator = _read(options.model), _read_generator(options)
     after = pack_int4(before, layers=options.layers)
+    # The file that is written still refers to it.
+    files = _embedded(before, generator), _embedded(after, generator)
     cost: int4_cost.Cost
     with stage("Measuring"):
         if options.dataset is not None:
             cost = int4_cost.compare_scores(
-                before,
-                after,
+                *files,
                 *_load_data(options),
                 task=TASKS[options.dataset],
             )
@@ -193,7 +198,7 @@ def int4(options: argparse.Namespace) -> Outcome:
             inputs = None
             if options.inputs is not None:
                 inputs = load_array("--inputs", options.inputs)
-            cost = int4_cost.compare_outputs(before, after, inputs)
+            cost = int4_cost.compare_outputs(*files, inputs)
     write_atomically(pathlib.Path(options.out), after)
     status, text, record = _written(options.out, after)
     record = {
@@ -211,7 +216,6 @@ def footprint(options: argparse.Namespace) -> Outcome:
     from keras_hypertinypw.errors import ConversionError
     from keras_hypertinypw.interpreter import Interpreter
     from keras_hypertinypw.savings import measure_savings
-    from keras_hypertinypw.shared_generator import embed_generator as embed
 
     content, generator = _read(options.model), _read_generator(options)
     # Bad files fail here, before TFLM starts.
@@ -222,9 +226,7 @@ def footprint(options: argparse.Namespace) -> Outcome:
         )
     try:
         # Where the generator lies changes neither arena nor instructions.
-        device = device_footprint(
-            content if generator is None else embed(content, generator)
-        )
+        device = device_footprint(_embedded(content, generator))
         prediction = str(device)
     except ConversionError as error:
         device, prediction = None, f"arena, predicted: none. {error}"
@@ -307,7 +309,9 @@ def share(options: argparse.Namespace) -> Outcome:
     generator = _read_generator(options)
     with stage("Comparing in TFLM"):
         firmware = shared_generator.share_generator(
-            contents, generator=generator
+            contents,
+            generator=generator,
+            names=[f"'{name}'" for name in names],
         )
     shared_files.write_shared(firmware, names, options.out)
     before, after = sum(map(len, contents)), firmware.num_bytes
@@ -345,7 +349,7 @@ def export_arduino(options: argparse.Namespace) -> Outcome:
     """Implements `hypertinypw export_arduino`."""
     from keras_hypertinypw import arduino
 
-    content = _read(options.model)
+    content = _read_embedded(options)
     with stage("Running golden inputs, writing"):
         exported = arduino.export_arduino(
             content,
@@ -355,6 +359,19 @@ def export_arduino(options: argparse.Namespace) -> Outcome:
             synthesis=options.synthesis,
         )
     return EXIT_OK, str(exported), exported.to_dict()
+
+
+def _read_embedded(options: argparse.Namespace) -> bytes:
+    """Reads a model, with the generator that it may refer to put back."""
+    return _embedded(_read(options.model), _read_generator(options))
+
+
+def _embedded(content: bytes, generator: bytes | None) -> bytes:
+    from keras_hypertinypw.shared_generator import embed_generator
+
+    if generator is None:
+        return content
+    return embed_generator(content, generator)
 
 
 def _read_generator(options: argparse.Namespace) -> bytes | None:

@@ -56,7 +56,7 @@ def _generated(title: str, block_size: int, hidden_units: int) -> Kind:
 # The best of each family in `benchmarks/results/frontier.jsonl`.
 KINDS = {
     "stored_int8": Kind("stored int8", 8, {"stored": True}),
-    "stored_int4": Kind("stored int4", 4, {"stored": True}),
+    "int4": Kind("int4", 4, {"stored": True}),
     "generated_1": _generated("generated (1 bit a weight)", 16, 16),
     "generated_0.5": _generated("generated (0.5 bit a weight)", 32, 32),
 }

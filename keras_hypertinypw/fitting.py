@@ -10,7 +10,6 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from tqdm import tqdm
 
 from keras_hypertinypw import runs, scoring
 from keras_hypertinypw.datasets.windows import Windows
@@ -21,7 +20,7 @@ from keras_hypertinypw.evaluation.bootstrap import bootstrap_ci
 from keras_hypertinypw.files import write_atomically, write_json
 from keras_hypertinypw.fit_kinds import KINDS, Kind
 from keras_hypertinypw.interpreter import Interpreter
-from keras_hypertinypw.progress import stage
+from keras_hypertinypw.progress import progress_bar, stage
 from keras_hypertinypw.run_config import RunConfig, Schedule
 from keras_hypertinypw.slim import slim
 from keras_hypertinypw.tasks import TASKS, Task
@@ -104,7 +103,9 @@ def fit(
     configs = _configs(kinds, base, budget, windows, out)
     fitted = [
         _train(kind, config, task, windows, validation, out / kind)
-        for kind, config in tqdm(configs.items(), desc="Kinds", unit="kind")
+        for kind, config in progress_bar(
+            configs.items(), desc="Kinds", unit="kind"
+        )
     ]
     choice = selection.choose(
         [

@@ -11,6 +11,7 @@ from keras_hypertinypw.device import DeviceFootprint
 from keras_hypertinypw.environment import versions
 from keras_hypertinypw.files import write_atomically
 from keras_hypertinypw.footprint import Footprint
+from keras_hypertinypw.formatting import format_count
 from keras_hypertinypw.op_insertion import read_specs
 from keras_hypertinypw.savings import Savings
 from keras_hypertinypw.spec import PointwiseSpec
@@ -163,7 +164,8 @@ def _kernels_section(
     parts = sizes["by_part"]
     return html_page.section(
         "Generated kernels",
-        f"{len(specs)} kernels of together {made:,} B are not in the file. "
+        f"{format_count(len(specs), 'kernel')} of together {made:,} B are not "
+        "in the file. "
         f"The device makes them from {parts['codes']:,} B of codes and one "
         f"shared generator of {parts['generator']:,} B.",
         html_page.table("What is generated", ("Kernel", "Made", "Codes"), rows),

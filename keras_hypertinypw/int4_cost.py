@@ -29,6 +29,9 @@ class OutputDifferences:
             its own unit if that is float32.
         mean_difference: The mean of all, likewise.
         argmax_agreement: Fraction of inputs with the same largest output.
+        min_output: The smallest output of the first file, likewise.
+        max_output: The largest.
+        step: What a step of the output is worth; None if it is float32.
     """
 
     inputs: str
@@ -38,14 +41,19 @@ class OutputDifferences:
     max_difference: float
     mean_difference: float
     argmax_agreement: float
+    min_output: float
+    max_output: float
+    step: float | None
 
     def __str__(self) -> str:
+        unit = "" if self.step is None else f" steps of {self.step:.3g}"
         return (
             f"{self.num_inputs:,} {self.inputs} inputs: "
             f"{self.num_differences:,} of {self.num_values:,} output values "
             f"differ, by at most {self.max_difference:g}, in the mean "
-            f"{self.mean_difference:.3g}; the largest output is the same one "
-            f"for {self.argmax_agreement:.2%}."
+            f"{self.mean_difference:.3g}; outputs before packing range from "
+            f"{self.min_output:g} to {self.max_output:g}{unit}; the largest "
+            f"output is the same one for {self.argmax_agreement:.2%}."
         )
 
 
@@ -99,6 +107,7 @@ def compare_outputs(
         else:
             x = one.quantize(inputs)
         first, second = one.predict(x), two.predict(x)
+        step = one.output_scale
     if not len(x) or first.shape != second.shape:
         raise ConversionError(
             "Expected at least one input, and outputs of one shape, to "
@@ -116,6 +125,9 @@ def compare_outputs(
         max_difference=float(difference.max()),
         mean_difference=float(difference.mean()),
         argmax_agreement=float(same.mean()),
+        min_output=float(flat[0].min()),
+        max_output=float(flat[0].max()),
+        step=step,
     )
 
 

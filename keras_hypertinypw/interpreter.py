@@ -170,6 +170,11 @@ class Interpreter:
         """Type of the model's input."""
         return np.dtype(self._input.dtype)
 
+    @property
+    def output_scale(self) -> float | None:
+        """What a step of the output is worth; None if it has no scale."""
+        return self._output.scale or None
+
     def reset(self) -> None:
         """Resets the model's state; cached kernels survive."""
         self._backend.reset()

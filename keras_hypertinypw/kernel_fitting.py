@@ -7,9 +7,9 @@ from collections.abc import Mapping
 import numpy as np
 import tensorflow as tf
 import tf_keras as keras
-from tqdm import tqdm
 
 from keras_hypertinypw.layers import HyperPointwise
+from keras_hypertinypw.progress import progress_bar
 
 LEARNING_RATE = 0.02  # Of Adam, decaying to zero by a cosine.
 _SHOWN_EVERY = 20  # Steps.
@@ -57,11 +57,12 @@ def fit_kernels(
         optimizer.apply_gradients(zip(gradients, variables, strict=True))
         return loss
 
-    with tqdm(total=steps, desc="Fitting kernels", unit="step") as bar:
+    with progress_bar(total=steps, desc="Fitting kernels", unit="step") as bar:
         for index in range(steps):
             loss = step()
             if index % _SHOWN_EVERY == 0:
-                bar.set_postfix(error=f"{float(loss) ** 0.5:.3f}")
+                error = f"{float(loss) ** 0.5:.3f}"
+                bar.set_postfix(error=error, refresh=False)
             bar.update()
     for layer, target in zip(layers, targets, strict=True):
         layer.scale.assign(_best_scale(_generated(layer), target))

@@ -14,6 +14,9 @@ from matplotlib.layout_engine import ConstrainedLayoutEngine
 from keras_hypertinypw import plots, scoring
 from keras_hypertinypw.files import write_atomically
 from keras_hypertinypw.footprint import Footprint
+from keras_hypertinypw.formatting import format_count
+from keras_hypertinypw.materialize import materialize
+from keras_hypertinypw.op_size import op_code_bytes
 from keras_hypertinypw.tasks import TASKS
 
 
@@ -33,12 +36,25 @@ def summary(result: dict[str, Any], out: pathlib.Path) -> str:
         verdict = "identical" if found["identical"] else "DIFFERENT"
         parts.append(
             f"TFLM versus LiteRT: {verdict}, {found['num_values']:,} values, "
-            f"{found['num_distinct']} distinct, {found['num_kernels']} kernels"
+            f"{found['num_distinct']} distinct, "
+            f"{format_count(found['num_kernels'], 'kernel')}"
         )
     parts.append(
         f"Results in {out}/: report.html, model.tflite, result.json, result.png"
     )
     return "\n".join(parts)
+
+
+def payoff(model_content: bytes) -> str:
+    """Says whether generation makes the firmware of a file smaller."""
+    generated = len(model_content) + op_code_bytes(fastest=False)
+    stored = len(materialize(model_content))
+    verdict = "is large enough" if generated < stored else "is too small"
+    return (
+        f"This network {verdict} for generation to pay: file and op take "
+        f"{generated:,} B of flash, the file with the same kernels stored "
+        f'{stored:,} B. See "Where generation pays" in README.md.'
+    )
 
 
 def write_picture(path: pathlib.Path, result: dict[str, Any]) -> None:

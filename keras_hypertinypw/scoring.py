@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-from tqdm import tqdm
 
 from keras_hypertinypw.datasets.windows import Windows
 from keras_hypertinypw.evaluation import (
@@ -17,6 +16,7 @@ from keras_hypertinypw.evaluation import (
     class_scores,
 )
 from keras_hypertinypw.interpreter import Interpreter
+from keras_hypertinypw.progress import progress_bar
 from keras_hypertinypw.tasks import Task
 
 Scores = beats.BeatScores | class_scores.ClassScores
@@ -117,7 +117,7 @@ def predict(
         unit: What a window is.
     """
     chunks = []
-    with tqdm(total=len(x), desc=name, unit=unit) as bar:
+    with progress_bar(total=len(x), desc=name, unit=unit) as bar:
         for start in range(0, len(x), _CHUNK):
             chunks.append(interpreter.predict(x[start : start + _CHUNK]))
             bar.update(len(chunks[-1]))

@@ -56,6 +56,7 @@ def share_generator(
     model_contents: Sequence[bytes],
     *,
     generator: bytes | None = None,
+    names: Sequence[str] | None = None,
     verify: bool = True,
 ) -> SharedFirmware:
     """Takes the generator out of models, to be stored once for all of them.
@@ -69,6 +70,8 @@ def share_generator(
         generator: The blob that a firmware has already, for a model that is
             to run there; the model may refer to it already. None takes that
             of the models.
+        names: What errors call the models; by default
+            `model_contents[0]` and so on.
         verify: Whether to run each model in TFLM before and after, on inputs
             that differ.
 
@@ -79,16 +82,19 @@ def share_generator(
         ConversionError: If a file is damaged or has no GeneratePW, if two
             generators differ, which names the first difference, or if
             outputs do.
-        ValueError: If there is no model.
+        ValueError: If there is no model, or not a name for each.
     """
     if not model_contents:
         raise ValueError(
             "Expected `model_contents` of at least one model. Received: none."
         )
+    if names is None:
+        names = [f"`model_contents[{i}]`" for i in range(len(model_contents))]
+    named = list(zip(names, model_contents, strict=True))
     blobs = [
-        (f"model {index}", blob)
-        for index, content in enumerate(model_contents)
-        for blob in _blobs(content, index, generator)
+        (name, blob)
+        for name, content in named
+        for blob in _blobs(content, name, generator)
     ]
     if generator is not None:
         blobs.insert(0, ("`generator`", bytes(generator)))
@@ -98,8 +104,8 @@ def share_generator(
         _exchange(content, reference) for content in model_contents
     )
     if verify:
-        for index, content in enumerate(model_contents):
-            _compare(index, content, contents[index], shared)
+        for (name, content), after in zip(named, contents, strict=True):
+            _compare(name, content, after, shared)
     return SharedFirmware(shared, contents)
 
 
@@ -131,14 +137,14 @@ def embed_generator(model_content: bytes, generator: bytes) -> bytes:
     return _exchange(model_content, bytes(generator))
 
 
-def _blobs(content: bytes, index: int, shared: bytes | None) -> list[bytes]:
+def _blobs(content: bytes, name: str, shared: bytes | None) -> list[bytes]:
     """Returns the generator of every op of a model, checked."""
     model = read_model(content)
     operators = generate_operators(model)
     if not operators:
         raise ConversionError(
-            f"Expected models with {GENERATE_PW_OP} ops. Received: model "
-            f"{index}, counted from 0, without any. Leave it out."
+            f"Expected models with {GENERATE_PW_OP} ops. Received: {name} "
+            "without any. Leave it out."
         )
     for operator in operators:
         read_spec(model, operator, shared)
@@ -190,7 +196,7 @@ def _require_equal(blobs: Sequence[tuple[str, bytes]]) -> bytes:
             difference = _first_difference(expected, read_generator(blob))
             raise ConversionError(
                 f"Expected one generator in all models. Received: {first_name} "
-                f"and {name}, counted from 0, which differ in {difference}. "
+                f"and {name}, which differ in {difference}. "
                 "Train one `WeightGenerator` with all of them, or freeze it "
                 "(`generator.trainable = False`) once the first is trained."
             )
@@ -223,14 +229,14 @@ def _first_difference(one: GeneratorSpec, other: GeneratorSpec) -> str:
     return "padding"
 
 
-def _compare(index: int, before: bytes, after: bytes, generator: bytes) -> None:
+def _compare(name: str, before: bytes, after: bytes, generator: bytes) -> None:
     """Runs a model in TFLM as it was, and with the shared generator."""
     graph = read_model(before).subgraphs[0]
     inputs = draw(graph, NUM_INPUTS)
     expected = run_tflm(before, graph, inputs, generator)
     if run_tflm(after, graph, inputs, generator) != expected:
         raise ConversionError(
-            f"Expected model {index} to compute the same with the shared "
+            f"Expected {name} to compute the same with the shared "
             "generator. Received: outputs that differ. This is a bug; please "
             "report it with the model."
         )

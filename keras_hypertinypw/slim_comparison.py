@@ -10,6 +10,7 @@ from ai_edge_litert import schema_py_generated as schema
 from keras_hypertinypw import litert_process, tflm_process
 from keras_hypertinypw.errors import ConversionError
 from keras_hypertinypw.flatbuffer import DTYPES, read_model, tensor_shape
+from keras_hypertinypw.formatting import format_count
 from keras_hypertinypw.materialize import materialize
 from keras_hypertinypw.slim_structure import (
     compare_structure,
@@ -39,10 +40,12 @@ class Comparison:
     not_run: dict[str, str]
 
     def __str__(self) -> str:
-        lines = [f"identical: {self.num_tensors} tensors compared by value"]
-        for runtime, count in self.num_values.items():
+        tensors = format_count(self.num_tensors, "tensor")
+        lines = [f"identical: {tensors} compared by value"]
+        for runtime, number in self.num_values.items():
+            values = format_count(number, "output value")
             lines.append(
-                f"identical: {count:,} output values compared in {runtime}, "
+                f"identical: {values} compared in {runtime}, "
                 f"{self.num_distinct[runtime]:,} distinct"
             )
         lines += [

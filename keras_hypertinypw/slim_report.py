@@ -16,6 +16,7 @@ from keras_hypertinypw.flatbuffer import (
     scales,
     zero_points,
 )
+from keras_hypertinypw.formatting import format_count
 from keras_hypertinypw.kernel_search import FILTER_INPUT
 from keras_hypertinypw.model_checks import OPTIONAL_TENSOR
 from keras_hypertinypw.slim_comparison import Comparison
@@ -197,7 +198,8 @@ def _left(model: schema.ModelT) -> list[str]:
     tensors = [t for graph in model.subgraphs for t in graph.tensors]
     several = sum(len(zero_points(t)) > 1 for t in tensors)
     if several:
-        left.append(f"zero points per channel, of {several} tensors")
+        channelwise = format_count(several, "tensor")
+        left.append(f"zero points per channel, of {channelwise}")
     biases = sum(
         t.type == schema.TensorType.INT32
         and is_constant(model, t)
@@ -205,7 +207,10 @@ def _left(model: schema.ModelT) -> list[str]:
         for t in tensors
     )
     if biases:
-        left.append(f"the quantization of {biases} biases or int32 constants")
+        constants = format_count(
+            biases, "bias or int32 constant", "biases or int32 constants"
+        )
+        left.append(f"the quantization of {constants}")
     if len(model.subgraphs) > 1:
         left.append(f"unused tensors, of {len(model.subgraphs)} subgraphs")
     if any(t.sparsity is not None for t in tensors):

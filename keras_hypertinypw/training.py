@@ -19,6 +19,7 @@ from keras_hypertinypw.checkpoint import Checkpoint
 from keras_hypertinypw.datasets.windows import Windows
 from keras_hypertinypw.evaluation.class_scores import validation_macro_f1
 from keras_hypertinypw.files import write_atomically
+from keras_hypertinypw.progress import progress_bar
 from keras_hypertinypw.quantization import freeze_all_but_codes, quantize_model
 from keras_hypertinypw.run_config import Schedule
 
@@ -228,7 +229,7 @@ def _fit(
             train_windows, schedule.batch_size, schedule.seed, augment
         )
         # The bar is closed before an error is shown.
-        with tqdm(
+        with progress_bar(
             total=epochs * steps,
             initial=progress.done * steps,
             desc=phase.name,

@@ -1,4 +1,4 @@
-"""Gate 5: a generated file in TFLM against its dense twin in LiteRT."""
+"""Gate 5: a file in TFLM against its dense twin, or itself, in LiteRT."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ from ai_edge_litert import schema_py_generated as schema
 
 from keras_hypertinypw import checks, flatbuffer, integer
 from keras_hypertinypw.errors import ConversionError
+from keras_hypertinypw.formatting import format_count
 from keras_hypertinypw.interpreter import Interpreter
 from keras_hypertinypw.materialize import materialize
-from keras_hypertinypw.op_insertion import GENERATE_PW_OP, read_specs
+from keras_hypertinypw.op_insertion import read_specs
 
 NUM_INVOKES = 3
 # A comparison that hardly varies compares nothing.
@@ -53,16 +54,16 @@ class Verification:
         verdict = "identical" if self.identical else "DIFFERENT"
         lines = [
             verdict,
-            f"{self.num_values:,} values compared, {self.num_distinct} "
-            f"distinct, {self.num_differences} different"
+            f"{format_count(self.num_values, 'value')} compared, "
+            f"{self.num_distinct} distinct, {self.num_differences} different"
             f" (by at most {self.max_difference:g})",
-            f"{self.num_kernels} generated kernels compared, "
+            f"{format_count(self.num_kernels, 'generated kernel')} compared, "
             f"{len(self.different_kernels)} different",
             f"{self.arena_bytes:,} B of arena",
         ]
         lines += [
-            f"{count} {'synthesis' if count == 1 else 'syntheses'} of {name}"
-            for name, count in self.generate_counts.items()
+            f"{format_count(number, 'synthesis', 'syntheses')} of {name}"
+            for name, number in self.generate_counts.items()
         ]
         return "\n".join(lines)
 
@@ -79,10 +80,12 @@ def verify(
 
     Every input is invoked three times, with a `reset()` between, so that a
     kernel lost after the first invoke or by a reset shows. Each generated
-    kernel must equal its integer definition and be stored in the twin.
+    kernel must equal its integer definition and be stored in the twin. A file
+    without generated kernels is its own twin; one that computes in float may
+    differ in last digits, for which runtimes promise nothing.
 
     Args:
-        model_content: A `.tflite` with GeneratePW ops.
+        model_content: A `.tflite`, with or without GeneratePW ops.
         dense_model: The twin with stored kernels; by default the
             materialized file.
         generator: The blob that the file refers to, if it does.
@@ -98,11 +101,6 @@ def verify(
     """
     checks.positive_int("num_inputs", num_inputs)
     specs = read_specs(model_content, generator=generator)
-    if not specs:
-        raise ConversionError(
-            f"Expected a file with {GENERATE_PW_OP} ops to verify. Received: "
-            "one without. Convert the model with `convert_keras_model`."
-        )
     oracle_model = dense_model or materialize(
         model_content, generator=generator
     )
@@ -145,8 +143,8 @@ def _vary(
     """Returns inputs over which the outputs vary, and those outputs."""
     scale, zero_point = _input_quantization(oracle_model)
     with Interpreter(oracle_model, runtime="litert") as oracle:
-        for count in (num_inputs, _MORE * num_inputs):
-            inputs = draw_inputs(oracle.input_shape[1:], count, seed)
+        for number in (num_inputs, _MORE * num_inputs):
+            inputs = draw_inputs(oracle.input_shape[1:], number, seed)
             if oracle.input_dtype == np.float32:
                 inputs = (inputs - np.float32(zero_point)) * scale
             expected = oracle.predict(inputs)

@@ -12,6 +12,10 @@ import tiny_models
 
 # Before any import of TensorFlow; see design.md, fact 4.
 os.environ.setdefault("TF_USE_LEGACY_KERAS", "1")
+# Of TensorFlow, here and in child processes: how many threads share a sum
+# decides its last digits, and a loaded machine may share it otherwise.
+for _variable in ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS"):
+    os.environ[_variable] = "1"
 # A loaded machine is no fault.
 hypothesis.settings.register_profile("tests", deadline=None)
 hypothesis.settings.load_profile("tests")

@@ -80,11 +80,6 @@ def truncated(folder):
     return verify_file(folder, EXAMPLE.read_bytes()[:5000])
 
 
-@FILES.fault("a file without GeneratePW, to `verify`")
-def nothing_generated(folder):
-    return refused("verify", EXAMPLES / "stored.tflite")
-
-
 @FILES.fault("a damaged generator, to TFLM")
 def damaged_generator(folder):
     Interpreter(tiny_model(blob=blob(-1, 1)))

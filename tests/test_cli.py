@@ -1,6 +1,7 @@
 """The command line: exit status, JSON, messages, files."""
 
 import json
+import re
 import subprocess
 import sys
 
@@ -95,6 +96,14 @@ def test_train_writes_model_result_and_picture(finished_run):
     assert record["footprint"]["flash_bytes"] == size
     assert record["command"].startswith("hypertinypw train --dataset=synthetic")
     assert "step" in result.stderr  # Progress.
+
+
+def test_stderr_holds_progress_and_nothing_else(finished_run):
+    _, result = finished_run
+    ours = r"(Starting TensorFlow|float|quantized|Converting|TFLM, \w+): "
+    assert result.stderr
+    for line in result.stderr.splitlines():
+        assert re.match(ours, line), line
 
 
 def test_train_writes_the_report_of_its_result(finished_run):

@@ -12,7 +12,7 @@ from keras_hypertinypw.run_config import RunConfig, Schedule
 from keras_hypertinypw.tasks import TASKS
 
 BUDGET = 8 * 1024
-KINDS = ("stored_int4", "generated_1")
+KINDS = ("int4", "generated_1")
 SCHEDULE = Schedule(float_epochs=1, quantized_epochs=1, batch_size=256)
 
 

@@ -106,7 +106,7 @@ def test_a_path_instead_of_bytes_is_refused():
 
 def read_or_refuse(content):
     """Returns whether the bytes were refused, in time and as promised."""
-    start = time.perf_counter()
+    start = time.process_time()
     try:
         read_specs(content)
     except ConversionError as error:
@@ -115,7 +115,7 @@ def read_or_refuse(content):
     else:
         write_model(read_model(content))
         refused = False
-    assert time.perf_counter() - start < SECONDS_PER_FILE
+    assert time.process_time() - start < SECONDS_PER_FILE
     return refused
 
 

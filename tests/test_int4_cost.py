@@ -3,7 +3,7 @@ import pytest
 from dense_models import INPUT_SHAPE, stock_model
 from int4_models import grid_model
 
-from keras_hypertinypw import compare_outputs, pack_int4
+from keras_hypertinypw import Interpreter, compare_outputs, pack_int4
 from keras_hypertinypw.int4_cost import ScoreDifferences
 
 
@@ -25,6 +25,13 @@ def test_differences_are_in_steps():
     assert 0 < cost.num_differences <= cost.num_values
     assert 0 < cost.argmax_agreement <= 1
     assert "given inputs" in str(cost)
+    with Interpreter(content) as interpreter:
+        outputs = interpreter.predict(interpreter.quantize(inputs))
+        step = interpreter.output_scale
+    assert step == cost.step > 0
+    assert (cost.min_output, cost.max_output) == (outputs.min(), outputs.max())
+    scale = f"from {outputs.min()} to {outputs.max()} steps of {step:.3g}"
+    assert scale in str(cost)
 
 
 def test_inputs_must_fit():

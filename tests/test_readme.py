@@ -16,10 +16,10 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent
 README = (ROOT / "README.md").read_text()
 
 
-def run_python(*arguments):
+def run_python(*arguments, cwd=ROOT):
     return subprocess.run(
         [sys.executable, *map(str, arguments)],
-        cwd=ROOT,
+        cwd=cwd,
         capture_output=True,
         text=True,
     )
@@ -31,7 +31,7 @@ EXAMPLES = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
 def run_example(code, folder):
     script = folder / "example.py"
     script.write_text(code)
-    result = run_python(script)
+    result = run_python(script, cwd=folder)
     assert result.returncode == 0, result.stderr[-3000:]
     return result.stdout
 
@@ -40,6 +40,7 @@ def test_the_first_example_trains_a_classifier(tmp_path):
     macro_f1 = float(run_example(EXAMPLES[0], tmp_path).split()[-1])
     # Well above 0.22, the score of calling every beat normal.
     assert macro_f1 > 0.35
+    assert (tmp_path / "model.tflite").read_bytes()[4:8] == b"TFL3"
 
 
 def test_the_second_example_swaps_all_layers_but_one(tmp_path):

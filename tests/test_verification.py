@@ -27,6 +27,16 @@ def test_an_untouched_file_is_identical(tiny_model, tiny_dense_model):
     assert result.arena_bytes > 1000
 
 
+def test_a_stored_file_is_compared_with_itself(tiny_model, tiny_dense_model):
+    result = verify(tiny_dense_model)
+    assert result.identical
+    assert result.num_kernels == 0 and result.num_values > 10_000
+    other = materialize(tampered(tiny_model, "lazy/codes", 0b11))
+    result = verify(tiny_dense_model, dense_model=other)
+    assert not result.identical
+    assert result.num_differences > 0
+
+
 def test_its_materialized_twin_is_the_default(tiny_model):
     assert verify(tiny_model) == verify(
         tiny_model, dense_model=materialize(tiny_model)

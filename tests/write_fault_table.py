@@ -60,7 +60,8 @@ for the arena, and a training to test with | `tiny_models.py`, \
 `keras_models.py`, `user_models.py`, `arena_models.py`, `tiny_training.py` |
 | random `.tflite` files as converters write them, and peculiar ones, for \
 `slim` | `slim_models.py`, `slim_files.py` |
-| models that share a generator | `test_shared_generator.py`, \
+| models that share a generator | `shared_models.py`, \
+`test_shared_generator.py`, `test_shared_generator_errors.py`, \
 `test_shared_training.py`, `test_shared_bars.py` |
 | exported sketches: Arduino's rules, compiled, replayed | \
 `test_arduino.py`, `test_arduino_sketch.py`; `arduino_stub/` stands for a core \

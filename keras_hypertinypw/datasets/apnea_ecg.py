@@ -116,7 +116,7 @@ def load_record(
         raise ValueError(
             f"Record '{record_name}': expected labels within its "
             f"{len(ecg) / FS:.0f} s. Received: one at {starts[-1]:.0f} s. "
-            "Delete its files and load with `download=True`."
+            f"Delete its files and load with {downloads.DOWNLOAD}."
         )
     padded = np.pad(ecg, (0, WINDOW_SAMPLES))
     x = padded[first[:, np.newaxis] + np.arange(WINDOW_SAMPLES)]
@@ -163,7 +163,6 @@ def require_records(
         [f"{name}.{e}" for name in record_names for e in extensions],
         url=URL,
         title="Apnea-ECG records",
-        dataset=NAME,
         download=download,
     )
 
@@ -225,5 +224,5 @@ def naming(record_name: str) -> Iterator[None]:
         raise ValueError(
             f"Record '{record_name}': expected whole files of Apnea-ECG at "
             f"{FS:.0f} Hz. Received: {error}. Delete the record's files and "
-            "load with `download=True`."
+            f"load with {downloads.DOWNLOAD}."
         ) from error

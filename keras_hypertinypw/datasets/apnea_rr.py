@@ -63,7 +63,7 @@ def load(
     """
     names = apnea_ecg.records(split)
     whole, part = (downloads.data_folder(n, data_dir) for n in _FOLDERS)
-    folder = whole if whole.is_dir() else part
+    folder = part if part.is_dir() and not whole.is_dir() else whole
     apnea_ecg.require_records(folder, names, ("apn", "qrs"), download=download)
     return windows.load_records(
         load_record, names, folder, f"{apnea_ecg.NAME} {split}"

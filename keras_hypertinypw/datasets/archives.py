@@ -121,7 +121,7 @@ def _check(archive: Archive, path: pathlib.Path, way_out: str) -> None:
     if received != archive.sha256:
         raise ValueError(
             f"Expected {archive.url} with SHA-256 {archive.sha256}. Received: "
-            f"{received}. {way_out}; then load with `download=True` again."
+            f"{received}. {way_out}; then load with {downloads.DOWNLOAD} again."
         )
 
 
@@ -149,7 +149,7 @@ def _unpack(path: pathlib.Path, folder: pathlib.Path) -> None:
     except (tarfile.TarError, EOFError) as error:
         raise ValueError(
             f"Expected '{path}' as a .tar.gz file of files and folders. "
-            f"Received: {error}. Delete it, and load with `download=True`."
+            f"Received: {error}. Delete it, and load with {downloads.DOWNLOAD}."
         ) from error
     except OSError as error:
         raise OSError(

@@ -17,6 +17,8 @@ import tqdm
 
 DATA_VARIABLE = "HYPERTINYPW_DATA"
 SUMS_NAME = "SHA256SUMS.txt"
+# For messages: in Python, and on the command line.
+DOWNLOAD = "`download=True` (`--download`)"
 
 _CHUNK_BYTES = 1 << 16
 TIMEOUT = 30.0  # Seconds without an answer.
@@ -45,8 +47,9 @@ def data_folder(
     if not parent:
         raise ValueError(
             f"Expected a folder for the data set '{name}'. Received: "
-            f"data_dir=None, and {DATA_VARIABLE} is not set. Pass `data_dir`, "
-            f"or set {DATA_VARIABLE} to the folder that holds '{name}'."
+            f"data_dir=None, and {DATA_VARIABLE} is not set. Pass `data_dir` "
+            f"(`--data_dir`), or set {DATA_VARIABLE} to the folder that holds "
+            f"'{name}'."
         )
     return pathlib.Path(parent) / name
 
@@ -107,7 +110,6 @@ def require_files(
     *,
     url: str,
     title: str,
-    dataset: str,
     download: bool = False,
 ) -> None:
     """Makes sure that files are there; downloads what is missing, if asked.
@@ -117,7 +119,6 @@ def require_files(
         names: Files, relative to `folder` and to `url`.
         url: Folder of the database, as for `download_database`.
         title: What the files are, for the message.
-        dataset: Name of the data set's folder below `HYPERTINYPW_DATA`.
         download: Whether to download what is missing.
 
     Raises:
@@ -135,8 +136,8 @@ def require_files(
     more = f" and {len(missing) - 3} more" if len(missing) > 3 else ""
     raise FileNotFoundError(
         f"Expected the {title} in {folder}. Missing: {shown}{more}. "
-        f"Load with `download=True`, or copy the files from {url} there, or "
-        f"set {DATA_VARIABLE} to the folder that holds '{dataset}'."
+        f"Load with {DOWNLOAD}, or copy the files from {url} there, or name "
+        "the folder that has them with `data_dir` (`--data_dir`)."
     )
 
 

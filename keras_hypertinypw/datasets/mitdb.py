@@ -140,7 +140,7 @@ def _naming(record_name: str) -> Iterator[None]:
         raise ValueError(
             f"Record '{record_name}': expected whole .hea, .dat and .atr "
             f"files. Received: files that wfdb cannot read: {error}. Delete "
-            "them and load with `download=True`."
+            f"them and load with {downloads.DOWNLOAD}."
         ) from error
 
 
@@ -186,7 +186,7 @@ def _unknown_symbol(
         f"Record '{record_name}': expected annotation symbols of the WFDB "
         f"table. Received: {symbol!r} at sample {sample}. If it is a beat, "
         "add it to `mitdb.BEAT_SYMBOLS`; otherwise the .atr file may be "
-        "damaged: delete it and load with `download=True`."
+        f"damaged: delete it and load with {downloads.DOWNLOAD}."
     )
 
 
@@ -198,6 +198,5 @@ def _require_files(
         names,
         url=URL,
         title="MIT-BIH records",
-        dataset="mitdb",
         download=download,
     )

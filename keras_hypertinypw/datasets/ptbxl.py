@@ -160,14 +160,14 @@ def read_entries(
         raise ValueError(
             f"Expected the tables of PTB-XL in {folder}. Received: {error!r}. "
             f"Delete {_RECORDS} and {_STATEMENTS}, and load with "
-            "`download=True`."
+            f"{downloads.DOWNLOAD}."
         ) from error
     entries = tuple(entry for entry in entries if any(entry.labels))
     if not entries:
         raise ValueError(
             f"Expected records of folds {list(folds)} in {folder / _RECORDS}. "
             "Received: none with a diagnostic superclass. Delete it, and load "
-            "with `download=True`."
+            f"with {downloads.DOWNLOAD}."
         )
     return entries
 
@@ -197,7 +197,7 @@ def read_record(path: pathlib.Path, leads: Sequence[str]) -> np.ndarray:
         raise ValueError(
             f"Record '{path.name}': expected {WINDOW_SAMPLES} samples of "
             f"{', '.join(leads)} at {FS:.0f} Hz. Received: {error}. Delete "
-            f"its files in {path.parent} and load with `download=True`."
+            f"its files in {path.parent} and load with {downloads.DOWNLOAD}."
         ) from error
     return np.clip(GAIN * filtered.T, -CLIP, CLIP).astype(np.float32)
 
@@ -220,6 +220,5 @@ def _require_files(
         names,
         url=URL,
         title="PTB-XL records",
-        dataset="ptbxl",
         download=download,
     )

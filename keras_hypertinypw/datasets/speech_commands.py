@@ -178,8 +178,8 @@ class SpeechFolder:
         way_out = (
             "It has no address to download from: copy the data set there"
             if self.archive is None
-            else "Delete the folder and load with `download=True`, or unpack "
-            f"{self.archive.url} there"
+            else f"Delete the folder and load with {downloads.DOWNLOAD}, "
+            f"or unpack {self.archive.url} there"
         )
         return FileNotFoundError(
             f"Expected {expected}. Missing: {missing}. {way_out}, or set "

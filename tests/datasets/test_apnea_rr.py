@@ -99,6 +99,14 @@ def test_the_folder_may_hold_the_whole_database_or_a_part(
     assert len(apnea_rr.load("validation")) == 7 * 5
 
 
+def test_without_files_one_folder_is_named(tmp_path, monkeypatch):
+    monkeypatch.setenv("HYPERTINYPW_DATA", str(tmp_path))
+    with pytest.raises(FileNotFoundError, match="--download.*--data_dir") as e:
+        apnea_rr.load("validation")
+    assert f"in {tmp_path}/apnea_ecg. Missing" in str(e.value)
+    assert "annotations" not in str(e.value)
+
+
 @pytest.fixture(scope="module", params=list(splits.SPLITS))
 def real(request):
     folder = real_data.require("apnea_ecg_annotations")

@@ -159,5 +159,5 @@ def test_data_dir_wins_over_the_environment(monkeypatch, tmp_path):
 
 def test_without_any_folder_the_error_names_both_ways(monkeypatch):
     monkeypatch.delenv("HYPERTINYPW_DATA", raising=False)
-    with pytest.raises(ValueError, match="Pass `data_dir`, or set HYPER"):
+    with pytest.raises(ValueError, match="Pass `data_dir` .*, or set HYPER"):
         download.data_folder("mitdb", None)

@@ -187,11 +187,11 @@ def test_scores_may_have_several_columns():
 
 def test_all_of_ds2_takes_seconds():
     y_true, y_pred, groups = make_data(num_windows=49_705)
-    start = time.perf_counter()
+    start = time.process_time()
     evaluation.bootstrap_ci(
         MACRO_F1, y_true, y_pred, groups=groups, rng=np.random.default_rng(0)
     )
-    assert time.perf_counter() - start < 5
+    assert time.process_time() - start < 5
 
 
 @pytest.mark.parametrize(

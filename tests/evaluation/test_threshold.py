@@ -103,11 +103,11 @@ def test_fifty_thousand_scores_take_no_time():
     rng = np.random.default_rng(0)
     y_true = rng.integers(0, 2, 50_000)
     y_score = rng.normal(y_true, 1.0)
-    start = time.perf_counter()
+    start = time.process_time()
     threshold = evaluation.tune_threshold(
         y_true, y_score, metric=evaluation.balanced_accuracy
     )
-    assert time.perf_counter() - start < 2
+    assert time.process_time() - start < 2
     assert 0.3 < threshold < 0.7
 
 
