@@ -32,7 +32,8 @@ TOLERANCE = 1e-5
 
 def generator(**options) -> WeightGenerator:
     arguments = {"hidden_units": (6,), "code_dim": 4, "block_size": 12}
-    return WeightGenerator(**{**arguments, "name": "generator", **options})
+    arguments |= {"code_bits": 8, "use_skip": False, "name": "generator"}
+    return WeightGenerator(**{**arguments, **options})
 
 
 def exact_generator() -> WeightGenerator:
