@@ -194,6 +194,20 @@ def test_a_longer_fit_is_closer():
     assert means[2] < means[1] < means[0] < 1
 
 
+@pytest.mark.parametrize("code_bits", (1, 2, 4))
+def test_a_small_step_of_training_does_not_undo_the_fit(code_bits):
+    swapped = swap_pointwise(
+        user_models.plain(),
+        generator=generator(code_bits=code_bits),
+        fit_steps=100,
+    )
+    for layer in find_layers(swapped):
+        before = layer.kernel.numpy()
+        for step in (-1e-2, 2e-2):
+            layer.codes.assign_add(np.full(layer.codes.shape, step))
+            np.testing.assert_array_equal(layer.kernel, before)
+
+
 def test_the_generator_is_the_one_that_was_passed():
     shared = generator()
     swapped = swap_pointwise(user_models.plain(), generator=shared, fit_steps=1)
