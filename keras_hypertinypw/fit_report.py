@@ -29,7 +29,9 @@ def train_command(config: RunConfig) -> str:
         words.append("--stored")
     else:
         for name in _FLAGS:
-            words.append(f"--{name}" if getattr(config, name) else f"--no-{name}")
+            words.append(
+                f"--{name}" if getattr(config, name) else f"--no-{name}"
+            )
         words += [f"--{name}={getattr(config, name)}" for name in _GENERATOR]
         words += ["--hidden_units", *map(str, config.hidden_units)]
     words += [
