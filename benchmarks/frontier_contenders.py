@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 from collections.abc import Callable
+from typing import Any
 
 from keras_hypertinypw import HyperPointwise, WeightGenerator  # isort: skip
 import frontier_lut
@@ -113,25 +114,18 @@ def _fix_generator(model: keras.Model) -> None:
 
 
 def _generated(
-    code_bits: int,
-    code_dim: int,
-    block_size: int,
-    hidden_units: int,
     *,
     fixed: bool = False,
     rewrite: Callable[[keras.Model], keras.Model] | None = None,
+    **options: Any,
 ) -> Contender:
-    """Generates every pointwise kernel, and stores the rest in four bits."""
+    """Generates every pointwise kernel, and stores the rest in four bits.
+
+    Options are those of `WeightGenerator`, where they are not its defaults.
+    """
     return Contender(
         "generated",
-        lambda width: WeightGenerator(
-            (hidden_units,),
-            code_dim,
-            code_bits,
-            block_size,
-            use_skip=True,
-            name="generator",
-        ),
+        lambda width: WeightGenerator(**options, name="generator"),
         keep_first=False,
         kernel_bits=4,
         least_width=8,
@@ -156,11 +150,11 @@ def _lut(bits: int) -> Contender:
 CONTENDERS = {
     "stored_int8": Contender("stored_int8"),
     "int4": Contender("int4", kernel_bits=4),
-    "gen_1": _generated(1, 16, 16, 16),
-    "gen_0.5": _generated(1, 16, 32, 32),
-    "gen_2": _generated(2, 16, 16, 16),
-    "gen_1_one_scale": _generated(1, 16, 16, 16, rewrite=one_scale_each),
-    "gen_1_fixed": _generated(1, 16, 16, 16, fixed=True),
+    "gen_1": _generated(),
+    "gen_0.5": _generated(block_size=32, hidden_units=(32,)),
+    "gen_2": _generated(code_bits=2),
+    "gen_1_one_scale": _generated(rewrite=one_scale_each),
+    "gen_1_fixed": _generated(fixed=True),
     "tied": Contender("tied", TiedKernel),
     "lut_1": _lut(1),
     "lut_2": _lut(2),

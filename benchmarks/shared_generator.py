@@ -48,6 +48,7 @@ GENERATORS: dict[str, dict[str, Any]] = {
         "code_dim": 32,
         "code_bits": 1,
         "block_size": 128,
+        "use_skip": False,
     },
 }
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 from typing import Any
 
 from keras_hypertinypw import commands
@@ -61,12 +62,14 @@ def _add_train(subparsers: Any) -> None:
     )
     parser.add_argument(
         "--use_skip",
-        action="store_true",
+        action=argparse.BooleanOptionalAction,
+        default=config.use_skip,
         help="add a linear skip to the generator",
     )
     parser.add_argument(
         "--generate_first",
-        action="store_true",
+        action=argparse.BooleanOptionalAction,
+        default=config.generate_first,
         help="generate the first pointwise kernel, too",
     )
     add_schedule(parser)

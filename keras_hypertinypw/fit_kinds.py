@@ -15,7 +15,8 @@ class Kind:
     Attributes:
         title: As in "the stored int8 network".
         kernel_bits: Of stored kernels.
-        config: Fields of `RunConfig` that make it.
+        config: Fields of `RunConfig` that make it, where it is not the
+            default.
     """
 
     title: str
@@ -38,25 +39,14 @@ class Kind:
         return op_code_bytes(fastest=False) if self.needs_op else 0
 
 
-def _generated(title: str, block_size: int, hidden_units: int) -> Kind:
-    return Kind(
-        title,
-        4,
-        {
-            "generate_first": True,
-            "hidden_units": (hidden_units,),
-            "code_dim": 16,
-            "code_bits": 1,
-            "block_size": block_size,
-            "use_skip": True,
-        },
-    )
-
-
 # The best of each family in `benchmarks/results/frontier.jsonl`.
 KINDS = {
     "stored_int8": Kind("stored int8", 8, {"stored": True}),
     "int4": Kind("int4", 4, {"stored": True}),
-    "generated_1": _generated("generated (1 bit a weight)", 16, 16),
-    "generated_0.5": _generated("generated (0.5 bit a weight)", 32, 32),
+    "generated_1": Kind("generated (1 bit a weight)", 4, {}),
+    "generated_0.5": Kind(
+        "generated (0.5 bit a weight)",
+        4,
+        {"block_size": 32, "hidden_units": (32,)},
+    ),
 }

@@ -17,16 +17,21 @@ from keras_hypertinypw.run_config import RunConfig
 from keras_hypertinypw.tasks import TASKS
 
 _GENERATOR = ("code_dim", "code_bits", "block_size")
-_FLAGS = ("stored", "use_skip", "generate_first")
+_FLAGS = ("use_skip", "generate_first")
 
 
 def train_command(config: RunConfig) -> str:
     """Returns the command line that trains a network of `fit` alone."""
     schedule = config.schedule
     words = ["hypertinypw", "train", f"--dataset={config.dataset}"]
-    words += [f"--{flag}" for flag in _FLAGS if getattr(config, flag)]
     words.append(f"--width={config.width}")
-    if not config.stored:
+    if config.stored:
+        words.append("--stored")
+    else:
+        for name in _FLAGS:
+            words.append(
+                f"--{name}" if getattr(config, name) else f"--no-{name}"
+            )
         words += [f"--{name}={getattr(config, name)}" for name in _GENERATOR]
         words += ["--hidden_units", *map(str, config.hidden_units)]
     words += [

@@ -10,7 +10,7 @@ from typing import Any
 import tensorflow as tf
 import tf_keras as keras
 
-from keras_hypertinypw import checks, fake_quant
+from keras_hypertinypw import checks, fake_quant, generator_defaults
 from keras_hypertinypw.spec import (
     CODE_BITS,
     MAX_BLOCK_SIZE,
@@ -102,6 +102,9 @@ def _at_most(name: str, value: object, limit: int) -> int:
 class WeightGenerator(BaseGenerator):
     """Micro-MLP that makes kernels from codes; one for a whole model.
 
+    The defaults, one bit of code a weight, are those of the generator with
+    the best accuracy at equal bytes (`python benchmarks/frontier.py`).
+
     Args:
         hidden_units: Sizes of the hidden ReLU layers, 0 to 3 of them.
         code_dim: Length of a code vector.
@@ -126,11 +129,11 @@ class WeightGenerator(BaseGenerator):
 
     def __init__(
         self,
-        hidden_units: tuple[int, ...] = (16,),
-        code_dim: int = 8,
-        code_bits: int = 8,
-        block_size: int = 64,
-        use_skip: bool = False,
+        hidden_units: tuple[int, ...] = generator_defaults.HIDDEN_UNITS,
+        code_dim: int = generator_defaults.CODE_DIM,
+        code_bits: int = generator_defaults.CODE_BITS,
+        block_size: int = generator_defaults.BLOCK_SIZE,
+        use_skip: bool = generator_defaults.USE_SKIP,
         kernel_initializer: Any = None,
         **kwargs: Any,
     ) -> None:

@@ -8,7 +8,8 @@ import numpy as np
 import tensorflow as tf
 import tf_keras as keras
 
-from keras_hypertinypw.layers import HyperPointwise
+from keras_hypertinypw import fake_quant
+from keras_hypertinypw.layers import HyperPointwise, code_spread
 from keras_hypertinypw.progress import progress_bar
 
 LEARNING_RATE = 0.02  # Of Adam, decaying to zero by a cosine.
@@ -26,7 +27,8 @@ def fit_kernels(
     Adam minimizes the mean square of `given - scale * generated`, all filters
     weighted alike (each divided by its own root mean square). The scale of
     each filter is the best one, `<given, generated> / <generated,
-    generated>`, at every step.
+    generated>`, at every step. In the end codes lie in the middle of their
+    levels, so that training does not undo the fit at its first step.
 
     Args:
         kernels: The kernels to approximate, of shape `(..., channels,
@@ -64,8 +66,19 @@ def fit_kernels(
                 error = f"{float(loss) ** 0.5:.3f}"
                 bar.set_postfix(error=error, refresh=False)
             bar.update()
+    if steps:
+        for layer in layers:
+            _settle(layer)
     for layer, target in zip(layers, targets, strict=True):
         layer.scale.assign(_best_scale(_generated(layer), target))
+
+
+def _settle(layer: HyperPointwise) -> None:
+    """Moves codes from the edges of levels, where the fit leaves many."""
+    bits = layer.generator.code_bits
+    levels = fake_quant.code_levels(layer.codes, bits)
+    step = code_spread(bits) * 2.0 ** -fake_quant.CODE_EXPONENT[bits]
+    layer.codes.assign(levels * step)
 
 
 def _columns(kernel: np.ndarray) -> tf.Tensor:

@@ -86,10 +86,11 @@ class HyperPointwise(keras.layers.Layer):
         self.use_bias = use_bias
         self.per_channel = per_channel
         # Unit variance, and nothing beyond two: inside every code range.
-        stddev = 0.1 if generator.code_bits == 1 else 1.0
         self.code_initializer = keras.initializers.get(
             code_initializer
-            or keras.initializers.TruncatedNormal(stddev=stddev)
+            or keras.initializers.TruncatedNormal(
+                stddev=code_spread(generator.code_bits)
+            )
         )
         self.bias_initializer = keras.initializers.get(bias_initializer)
         self.code_regularizer = keras.regularizers.get(code_regularizer)
@@ -241,6 +242,14 @@ class HyperPointwise(keras.layers.Layer):
         """Rebuilds a layer; its generator comes from the open scope."""
         generator = resolve_generator(config["generator"])
         return cls(**{**config, "generator": generator})
+
+
+def code_spread(code_bits: int) -> float:
+    """Returns the standard deviation from which codes learn.
+
+    Codes of one bit have to be able to change their signs.
+    """
+    return 0.1 if code_bits == 1 else 1.0
 
 
 def _strides(strides: Any) -> tuple[int, int]:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
-from keras_hypertinypw import checks
-from keras_hypertinypw.int4_values import KERNEL_BITS
+from keras_hypertinypw import checks, generator_defaults
+from keras_hypertinypw.int4_values import INT4_BITS, KERNEL_BITS
 
 
 @dataclasses.dataclass(frozen=True)
@@ -22,7 +22,8 @@ class Schedule:
         batch_size: Windows in a batch.
         seed: Of the initial values and of the batches' order.
         kernel_bits: Of stored kernels in the second phase, as in
-            `quantize_model`; 8 or 4.
+            `quantize_model`; 8 or 4, which is more accurate at equal bytes
+            (`python benchmarks/frontier.py`).
 
     Raises:
         ValueError: If epochs or batch size are not positive, or no kernel
@@ -35,7 +36,7 @@ class Schedule:
     quantized_learning_rate: float = 5e-4
     batch_size: int = 128
     seed: int = 0
-    kernel_bits: int = 8
+    kernel_bits: int = INT4_BITS
 
     def __post_init__(self) -> None:
         for name in ("float_epochs", "quantized_epochs", "batch_size"):
@@ -46,6 +47,9 @@ class Schedule:
 @dataclasses.dataclass(frozen=True)
 class RunConfig:
     """Everything that decides a run's result, beside the data's files.
+
+    By default the generated network with the best accuracy at equal bytes
+    (`python benchmarks/frontier.py`).
 
     Attributes:
         dataset: Name of the data set, a key of `tasks.TASKS`.
@@ -66,12 +70,12 @@ class RunConfig:
     dataset: str = "synthetic"
     stored: bool = False
     width: int = 64
-    hidden_units: tuple[int, ...] = (16,)
-    code_dim: int = 8
-    code_bits: int = 8
-    block_size: int = 64
-    use_skip: bool = False
-    generate_first: bool = False
+    hidden_units: tuple[int, ...] = generator_defaults.HIDDEN_UNITS
+    code_dim: int = generator_defaults.CODE_DIM
+    code_bits: int = generator_defaults.CODE_BITS
+    block_size: int = generator_defaults.BLOCK_SIZE
+    use_skip: bool = generator_defaults.USE_SKIP
+    generate_first: bool = True
     schedule: Schedule = Schedule()
 
     def __post_init__(self) -> None:
@@ -83,8 +87,16 @@ class RunConfig:
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> RunConfig:
-        """Inverts `dataclasses.asdict`."""
+        """Inverts `dataclasses.asdict`.
+
+        Raises:
+            KeyError: If a field is missing: its default may have changed since.
+        """
         values = dict(values)
+        for kind, given in ((cls, values), (Schedule, values["schedule"])):
+            for field in dataclasses.fields(kind):
+                if field.name not in given:
+                    raise KeyError(field.name)
         values["schedule"] = Schedule(**values["schedule"])
         values["hidden_units"] = tuple(values["hidden_units"])
         return cls(**values)

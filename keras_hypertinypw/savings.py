@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 
 import numpy as np
 
@@ -14,6 +15,13 @@ from keras_hypertinypw.flatbuffer import (
     write_model,
 )
 from keras_hypertinypw.formatting import format_bytes
+from keras_hypertinypw.generator_defaults import (
+    BLOCK_SIZE,
+    CODE_BITS,
+    CODE_DIM,
+    HIDDEN_UNITS,
+    USE_SKIP,
+)
 from keras_hypertinypw.int4 import pack_int4
 from keras_hypertinypw.kernel_search import find_kernel_tensors
 from keras_hypertinypw.op_insertion import (
@@ -22,10 +30,12 @@ from keras_hypertinypw.op_insertion import (
 )
 from keras_hypertinypw.op_size import op_code_bytes
 from keras_hypertinypw.slim import slim
-from keras_hypertinypw.spec import DenseSpec, GeneratorSpec, PointwiseSpec
-
-# A `WeightGenerator` as it is by default: one bit a weight.
-CODE_DIM, CODE_BITS, HIDDEN_UNITS, BLOCK_SIZE = 8, 8, 16, 64
+from keras_hypertinypw.spec import (
+    DenseSpec,
+    GeneratorSpec,
+    PointwiseSpec,
+    decode_levels,
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -138,10 +148,11 @@ def _generate(model_content: bytes) -> tuple[bytes, int]:
         if kernel.data.size < BLOCK_SIZE:
             continue
         num_blocks = -(-kernel.data.size // BLOCK_SIZE)
+        fields = rng.integers(0, 1 << CODE_BITS, (num_blocks, CODE_DIM))
         spec = PointwiseSpec(
             kernel.name,
             generator,
-            rng.integers(-127, 128, (num_blocks, CODE_DIM), np.int32),
+            decode_levels(fields.astype(np.int32), CODE_BITS),
             CODE_BITS,
             kernel.data.shape,
             np.zeros(kernel.data.shape[0], bool),
@@ -158,6 +169,7 @@ def _random_generator(rng: np.random.Generator) -> GeneratorSpec:
         weights = rng.integers(-127, 128, (num_out, num_in)).astype(np.int8)
         return DenseSpec(weights, weights[:, 0], 0, 8)
 
-    return GeneratorSpec(
-        (dense(HIDDEN_UNITS, CODE_DIM), dense(BLOCK_SIZE, HIDDEN_UNITS))
-    )
+    sizes = itertools.pairwise((CODE_DIM, *HIDDEN_UNITS, BLOCK_SIZE))
+    layers = tuple(dense(num_out, num_in) for num_in, num_out in sizes)
+    skip = dense(BLOCK_SIZE, CODE_DIM).weights if USE_SKIP else None
+    return GeneratorSpec(layers, skip)

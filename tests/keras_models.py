@@ -30,7 +30,8 @@ NUM_CLASSES = 4
 
 def generator(code_bits: int = 4, **options) -> WeightGenerator:
     arguments = {"hidden_units": (6,), "code_dim": 3, "block_size": 10}
-    arguments |= {"code_bits": code_bits, "name": "generator", **options}
+    arguments |= {"code_bits": code_bits, "use_skip": False}
+    arguments |= {"name": "generator", **options}
     return WeightGenerator(**arguments)
 
 

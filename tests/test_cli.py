@@ -112,6 +112,7 @@ def test_train_writes_the_report_of_its_result(finished_run):
     page = (out / "report.html").read_text(encoding="utf-8")
     assert page == html_report.run_page(result)
     assert set(result["kernel_errors"]) == {
+        "pointwise_0",
         "pointwise_1",
         "pointwise_2",
         "pointwise_3",

@@ -30,7 +30,7 @@ def test_maps_codes_to_blocks(hidden_units):
 def test_blocks_start_with_about_unit_variance(code_bits, use_skip):
     keras.utils.set_random_seed(4)
     generator = WeightGenerator(code_bits=code_bits, use_skip=use_skip)
-    deviation = np.std(generator(unit_codes(200, 8)))
+    deviation = np.std(generator(unit_codes(200, generator.code_dim)))
     # A code of 1 bit has variance 1, one of 2 bits 1.25 before clipping.
     assert 0.6 < deviation < 1.5
 

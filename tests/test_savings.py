@@ -1,4 +1,3 @@
-import inspect
 import json
 import pathlib
 
@@ -11,25 +10,10 @@ from keras_hypertinypw.converter import convert_keras_model
 from keras_hypertinypw.errors import ConversionError
 from keras_hypertinypw.freezing import freeze
 from keras_hypertinypw.int4 import pack_int4
-from keras_hypertinypw.savings import (
-    BLOCK_SIZE,
-    CODE_BITS,
-    CODE_DIM,
-    HIDDEN_UNITS,
-    measure_savings,
-)
+from keras_hypertinypw.savings import measure_savings
 from keras_hypertinypw.slim import slim
 
 EXAMPLES = pathlib.Path(__file__).parent.parent / "examples/mitdb"
-
-
-def test_the_generator_is_the_default_one():
-    defaults = inspect.signature(WeightGenerator.__init__).parameters
-    assert defaults["hidden_units"].default == (HIDDEN_UNITS,)
-    assert defaults["code_dim"].default == CODE_DIM
-    assert defaults["code_bits"].default == CODE_BITS
-    assert defaults["block_size"].default == BLOCK_SIZE
-    assert not defaults["use_skip"].default
 
 
 def test_the_generated_form_is_as_large_as_what_is_converted():

@@ -30,7 +30,8 @@ TOLERANCE = 1e-5
 
 def generator(**options) -> WeightGenerator:
     arguments = {"hidden_units": (6,), "code_dim": 4, "block_size": 12}
-    return WeightGenerator(**{**arguments, "name": "generator", **options})
+    arguments |= {"code_bits": 8, "use_skip": False, "name": "generator"}
+    return WeightGenerator(**{**arguments, **options})
 
 
 def exact_generator() -> WeightGenerator:
@@ -189,6 +190,20 @@ def test_a_longer_fit_is_closer():
         swapped = swap_pointwise(model, generator=generator(), fit_steps=steps)
         means.append(np.mean(list(swap_errors(model, swapped).values())))
     assert means[2] < means[1] < means[0] < 1
+
+
+@pytest.mark.parametrize("code_bits", (1, 2, 4))
+def test_a_small_step_of_training_does_not_undo_the_fit(code_bits):
+    swapped = swap_pointwise(
+        user_models.plain(),
+        generator=generator(code_bits=code_bits),
+        fit_steps=100,
+    )
+    for layer in find_layers(swapped):
+        before = layer.kernel.numpy()
+        for step in (-1e-2, 2e-2):
+            layer.codes.assign_add(np.full(layer.codes.shape, step))
+            np.testing.assert_array_equal(layer.kernel, before)
 
 
 def test_the_generator_is_the_one_that_was_passed():

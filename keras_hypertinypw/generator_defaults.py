@@ -1,0 +1,12 @@
+"""What a `WeightGenerator` is if nothing else is said; needs no TensorFlow.
+
+Of those in `benchmarks/results/frontier.jsonl` it has the best accuracy at
+equal bytes: one bit of code a weight, and 824 bytes once for a network
+(`python benchmarks/frontier.py`, then `python benchmarks/frontier_report.py`).
+"""
+
+HIDDEN_UNITS = (16,)
+CODE_DIM = 16
+CODE_BITS = 1
+BLOCK_SIZE = 16
+USE_SKIP = True
