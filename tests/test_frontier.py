@@ -106,6 +106,32 @@ def test_synthesis_takes_less_than_three_inferences():
     assert all(0 < counts["ratio"] < 3 for counts in found.values())
 
 
+def flash(row):
+    return row["file_bytes"] + row["op_code_bytes"]
+
+
+def test_the_pair_of_the_papers_size():
+    pair = {
+        row["family"]: row for row in ROWS if row["task"] == "arabic_40_wide"
+    }
+    stored, generated = pair["stored_int8"], pair["generated"]
+    assert stored["width"] == generated["width"]
+    assert stored["file_bytes"] > 1.35e6 and generated["file_bytes"] < 225e3
+    ratio = flash(stored) / flash(generated)
+    assert ratio >= 6.31
+    assert generated["macro_f1"] >= 0.95 * stored["macro_f1"]
+    assert f"{ratio:.1f} times less" in (ROOT / "README.md").read_text()
+
+
+def test_ventricular_beats_are_found_in_32_kb():
+    assert any(
+        min(row["sensitivity"], row["specificity"]) >= 0.85
+        for row in FITTING
+        if (row["task"], row["family"]) == ("mitdb_v", "generated")
+        and flash(row) <= 32 * 1024
+    )
+
+
 def test_the_readme_shows_the_rows():
     result = subprocess.run(
         [sys.executable, "benchmarks/frontier_report.py", "--tables_only"],
