@@ -132,6 +132,33 @@ def test_ventricular_beats_are_found_in_32_kb():
     )
 
 
+def test_three_tasks_take_three_fifths_of_their_best_stored_networks():
+    found = json.loads(
+        (ROOT / "benchmarks/results/several_models.json").read_text()
+    )
+    totals = found["totals"]
+    assert totals["generated"] <= 0.6 * totals["stored"]
+    assert len(found["networks"]) == 3
+    for networks in found["networks"].values():
+        stored, generated = networks["stored"], networks["generated"]
+        assert generated["macro_f1"] >= stored["macro_f1"] - 0.005
+
+
+def test_an_update_takes_three_tenths_of_a_stored_file():
+    update = json.loads(
+        (ROOT / "benchmarks/results/codes_update.json").read_text()
+    )
+    (stored,) = (
+        row["file_bytes"]
+        for row in FITTING
+        if (row["task"], row["contender"], row["seed"])
+        == ("arabic_40", "int4", 0)
+        and row["budget_kb"] is None
+    )
+    assert update["patch_bytes"] <= 0.3 * stored
+    assert update["updated"]["macro_f1"] > update["deployed"]["macro_f1"]
+
+
 def test_the_readme_shows_the_rows():
     result = subprocess.run(
         [sys.executable, "benchmarks/frontier_report.py", "--tables_only"],

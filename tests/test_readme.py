@@ -61,6 +61,12 @@ def test_update_table_is_current():
     assert result.stdout in README
 
 
+def test_table_of_several_models_is_current():
+    result = run_python("benchmarks/several_models.py", "--table_only")
+    assert result.stdout.count("\n") == 2 + 3 * 4
+    assert result.stdout in README
+
+
 def test_table_of_other_data_is_current():
     result = run_python("benchmarks/data_table.py")
     assert result.stdout.count("\n") == 6
