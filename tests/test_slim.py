@@ -134,6 +134,20 @@ def test_materialized_slimmed_file_runs_on_the_desktop():
         np.testing.assert_array_equal(interpreter.predict(x), expected)
 
 
+@pytest.mark.parametrize("desktop", [False, True])
+def test_equal_scales_of_a_convolution_are_stored_once(desktop):
+    model = read_model((EXAMPLES / "stored.tflite").read_bytes())
+    tensors = model.subgraphs[0].tensors
+    kernels = [t for t in tensors if len(scales(t)) == 64]
+    assert len(kernels) >= 4
+    for tensor in kernels:
+        tensor.quantization.scale = np.full(64, 0.01, np.float32)
+    # Both are run in TFLM and compared.
+    slimmed = read_model(slim(write_model(model), desktop=desktop))
+    found = [len(scales(t)) for t in slimmed.subgraphs[0].tensors]
+    assert found.count(64) == (len(kernels) if desktop else 0)
+
+
 def test_arena_of_a_slimmed_file_is_no_larger():
     content = (EXAMPLES / "generated.tflite").read_bytes()
     arenas = []
