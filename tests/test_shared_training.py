@@ -36,7 +36,9 @@ def data():
 def build():
     """Returns the generator and two compiled networks that share it."""
     keras.utils.set_random_seed(4)
-    generator = WeightGenerator((12,), code_dim=4, block_size=32, code_bits=4)
+    generator = WeightGenerator(
+        (12,), code_dim=4, block_size=32, code_bits=4, use_skip=False
+    )
     models = [
         ecg_network(ECG_SHAPE, 4, width=16, generator=generator),
         ds_cnn(MFCC_SHAPE, 4, width=16, num_blocks=3, generator=generator),
