@@ -37,7 +37,7 @@ TITLES = {
     "mitdb_beats": "MIT-BIH, beats split at random (capacity only)",
     "arabic_40_wide": "Arabic speech commands, 40 words, 16 epochs",
 }
-_COLUMNS = 3
+_COLUMNS = 2
 _COLORS = {
     "stored_int8": "tab:blue",
     "int4": "tab:orange",
@@ -182,7 +182,7 @@ def draw(rows: list[Row]) -> None:
     figure, panels = plt.subplots(
         lines,
         _COLUMNS,
-        figsize=(4.2 * _COLUMNS, 3.6 * lines),
+        figsize=(5.6 * _COLUMNS, 3.6 * lines),
         squeeze=False,
         layout="constrained",
     )
