@@ -154,11 +154,11 @@ def _choose_arena(
     margin = needed * ARENA_MARGIN_PERCENT // 100 + ARENA_MARGIN_BYTES
     size = align(needed + margin)
     comment = (
-        f"{needed} B {source}, and {ARENA_MARGIN_PERCENT} % + "
+        f"{needed:,} B {source}, and {ARENA_MARGIN_PERCENT} % + "
         f"{ARENA_MARGIN_BYTES} B on top."
     )
     if arena_size is not None:
-        size, comment = arena_size, f"As given; {needed} B {source}."
+        size, comment = arena_size, f"As given; {needed:,} B {source}."
         if size < needed:
             warnings.warn(
                 f"The tensor arena of {size} bytes is smaller than the "

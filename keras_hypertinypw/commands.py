@@ -164,8 +164,12 @@ def evaluate(options: argparse.Namespace) -> Outcome:
     content = _read_embedded(options)
     task = TASKS[options.dataset]
     found = scoring.evaluate(content, *_load_data(options), task=task)
-    record = {**found.scores.to_dict(), "arena_bytes": found.arena_bytes}
-    return EXIT_OK, str(found.scores), record
+    record = {
+        "dataset": options.dataset,
+        **found.scores.to_dict(),
+        "arena_bytes": found.arena_bytes,
+    }
+    return EXIT_OK, f"On {task.title}, test split\n{found.scores}", record
 
 
 def _load_data(options: argparse.Namespace) -> list[Windows]:

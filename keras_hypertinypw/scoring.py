@@ -94,7 +94,7 @@ def _require_shape(
         raise ValueError(
             f"Expected a file for {task.title}, whose inputs are of shape "
             f"{expected}. Received: a file for inputs of shape {received}. "
-            "Name the data set that it was trained on."
+            "Name the data set that it was trained on: `--dataset`."
         )
 
 

@@ -109,7 +109,7 @@ def test_the_arena_is_the_prediction_and_a_margin(exported):
     needed = predict_arena(content, "board").required_bytes
     margin = needed * ARENA_MARGIN_PERCENT // 100 + ARENA_MARGIN_BYTES
     assert 0 <= written.arena_size - needed - margin < 16
-    assert f"{needed} B predicted" in written.arena_comment
+    assert f"{needed:,} B predicted" in written.arena_comment
     ino = (written.arduino_sketch / f"{SKETCH}.ino").read_text()
     assert f"// {written.arena_comment}\n" in ino
     assert f"kArenaSize = {written.arena_size};" in ino
