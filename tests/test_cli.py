@@ -156,6 +156,7 @@ def test_evaluate_repeats_the_scores_of_a_run(finished_run, capsys):
     )
     assert status == 0
     expected = json.loads(result.stdout)
+    assert record.pop("dataset") == "synthetic"
     assert record.pop("arena_bytes") == expected["footprint"]["arena_bytes"]
     assert record == expected["test"]
 
