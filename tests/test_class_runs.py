@@ -93,6 +93,7 @@ def test_a_run_scores_the_classes_of_the_task(finished, task):
 def test_evaluate_repeats_the_scores(finished, task, capsys):
     model = finished / "model.tflite"
     record = run_json(capsys, "evaluate", model, f"--dataset={task}")
+    assert record.pop("dataset") == task
     record.pop("arena_bytes")
     assert record == result_of(finished)["test"]
 
