@@ -26,6 +26,7 @@ from keras_hypertinypw.unread_parts import (
     OFFLINE_PLAN,
     convolution_filters,
     is_quantized,
+    num_channels,
     unread_biases,
 )
 
@@ -133,9 +134,13 @@ def _shorten_scales(model: schema.ModelT, graph: schema.SubGraphT) -> None:
     for index in convolution_filters(model, graph):
         tensor = graph.tensors[index]
         values = scales(tensor)
-        if len(values) > 1 and (values == values[0]).all():
+        if (
+            len(values) > 1
+            and len(values) == num_channels(tensor)
+            and len(zero_points(tensor)) == 1
+            and (values == values[0]).all()
+        ):
             tensor.quantization.scale = values[:1]
-            tensor.quantization.zeroPoint = zero_points(tensor)[:1]
 
 
 def slim_operators(model: schema.ModelT, *, desktop: bool) -> None:

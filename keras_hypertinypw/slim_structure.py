@@ -21,6 +21,7 @@ from keras_hypertinypw.slim_passes import can_renumber
 from keras_hypertinypw.unread_parts import (
     convolution_filters,
     is_quantized,
+    num_channels,
     unread_biases,
 )
 
@@ -160,9 +161,7 @@ class _Graphs:
             )
         if index in self._filters[side] and len(values) == 1:
             # TFLM takes it for all channels.
-            axis = params.quantizedDimension
-            channels = shape[axis] if axis < len(shape) else 1
-            values = np.full(channels, values[0])
+            values = np.full(num_channels(tensor), values[0])
         if len(zeros) != len(values):
             zeros = np.full(len(values), zeros[0])
         return (

@@ -21,6 +21,7 @@ from keras_hypertinypw.flatbuffer import (
     is_constant,
     operator_name,
     scales,
+    tensor_shape,
     zero_points,
 )
 from keras_hypertinypw.kernel_search import BIAS_INPUT, FILTER_INPUT
@@ -88,3 +89,9 @@ def convolution_filters(
         for position, index in enumerate(operator.inputs):
             readers[index].add(is_convolution and position == FILTER_INPUT)
     return {index for index, found in readers.items() if found == {True}}
+
+
+def num_channels(tensor: schema.TensorT) -> int:
+    """Returns how many scales a tensor may have, 1 if its axis is none."""
+    shape, axis = tensor_shape(tensor), tensor.quantization.quantizedDimension
+    return shape[axis] if 0 <= axis < len(shape) else 1
