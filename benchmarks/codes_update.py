@@ -14,16 +14,15 @@ Resumable; `--table_only` prints what an earlier run wrote.
 
 from __future__ import annotations
 
-import argparse
 import dataclasses
 import json
 import pathlib
-import sys
 from typing import Any
 
 import frontier
 import frontier_tasks
 import frontier_training
+import measured_table
 from frontier_contenders import CONTENDERS
 from frontier_report import read_rows
 
@@ -33,7 +32,7 @@ from keras_hypertinypw.training import train, train_codes
 import numpy as np  # isort: skip
 import tf_keras as keras
 
-from keras_hypertinypw.datasets.windows import Windows
+from keras_hypertinypw.datasets.windows import Windows, select
 from keras_hypertinypw.files import write_json
 from keras_hypertinypw.freezing import to_dense_tflite
 from keras_hypertinypw.patches import apply_patch, make_patch
@@ -48,12 +47,7 @@ _LONGER = 2  # Times the quantized phase: codes alone learn slower.
 def half_of_speakers(windows: Windows) -> Windows:
     """Returns the windows of every second group."""
     chosen = np.isin(windows.groups, np.unique(windows.groups)[::2])
-    return dataclasses.replace(
-        windows,
-        x=windows.x[chosen],
-        y=windows.y[chosen],
-        groups=windows.groups[chosen],
-    )
+    return select(windows, chosen)
 
 
 def measure(
@@ -61,20 +55,13 @@ def measure(
 ) -> tuple[bytes, dict[str, Any]]:
     """Returns the slimmed file of a network, and its scores."""
     dense = to_dense_tflite(model)
-    logits = [
-        frontier_training.predict(dense, data[split].x)
-        for split in ("validation", "test")
-    ]
-    decided = frontier_tasks.decide(
-        TASK, data["validation"], logits[0], data["test"], logits[1]
-    )
+    _, scores = frontier_training.score(TASK, dense, data)
     contender = CONTENDERS[CONTENDER]
     content = contender.shrink(contender.convert(model))
     result = verify(content)
     if not result.identical:
         raise RuntimeError("Expected TFLM's outputs to be LiteRT's.")
-    scores = frontier_tasks.scores(decided[TASK], data["test"].groups)
-    return content, scores
+    return content, scores[TASK]
 
 
 def run() -> None:
@@ -152,14 +139,5 @@ def table() -> str:
     return "\n".join(rows)
 
 
-def main() -> None:
-    """Measures if need be, and prints."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--table_only", action="store_true")
-    if not parser.parse_args().table_only:
-        run()
-    sys.stdout.write(table() + "\n")
-
-
 if __name__ == "__main__":
-    main()
+    measured_table.main(__doc__, run, table)

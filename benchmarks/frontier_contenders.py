@@ -92,7 +92,10 @@ class Contender:
 
     def shrink(self, content: bytes) -> bytes:
         """Returns the file as it is flashed."""
-        slimmed = slim(content)
+        return self.finished(slim(content))
+
+    def finished(self, slimmed: bytes) -> bytes:
+        """Returns a slimmed file as it is flashed."""
         return self.finish(slimmed) if self.finish else slimmed
 
 

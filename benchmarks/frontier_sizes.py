@@ -51,7 +51,7 @@ def untrained_sizes(
             contender.convert,
             kernel_bits=contender.kernel_bits,
         )
-        return contender.finish(content) if contender.finish else content
+        return contender.finished(content)
 
     return width_search.KnownSizes(path, build)
 

@@ -20,7 +20,7 @@ import tf_keras as keras
 from keras_hypertinypw import tasks
 from keras_hypertinypw.batches import Augment
 from keras_hypertinypw.datasets.splits import SPLITS
-from keras_hypertinypw.datasets.windows import Windows, concatenate
+from keras_hypertinypw.datasets.windows import Windows, concatenate, select
 from keras_hypertinypw.evaluation import beats, metrics
 from keras_hypertinypw.evaluation.bootstrap import bootstrap_ci
 from keras_hypertinypw.run_config import Schedule
@@ -60,12 +60,7 @@ def _load_beats(split: str) -> Windows:
     ends = [0, *(int(len(order) * end) for end in _BEAT_SPLIT), len(order)]
     index = SPLITS.index(split)
     chosen = np.sort(order[ends[index] : ends[index + 1]])
-    return dataclasses.replace(
-        everything,
-        x=everything.x[chosen],
-        y=everything.y[chosen],
-        groups=everything.groups[chosen],
-    )
+    return select(everything, chosen)
 
 
 def _registered(name: str, schedule: Schedule | None = None) -> Task:

@@ -70,6 +70,25 @@ def run(
     dense = to_dense_tflite(trained.model)
     content = contender.convert(trained.model)
     _require_equal(content, dense, test.x[:: len(test) // _COMPARED])
+    logits, result = score(name, dense, data)
+    write_atomically(folder / "dense.tflite", dense)
+    write_atomically(folder / "model.tflite", content)
+    np.savez_compressed(folder / "logits.npz", **logits)
+    write_json(path, result)
+    return result
+
+
+def score(
+    name: str, dense: bytes, data: Mapping[str, Windows]
+) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+    """Returns logits by split, and scores by the task of a row.
+
+    Args:
+        name: Of the task, a key of `TASKS`.
+        dense: An int8 `.tflite` without custom ops.
+        data: Windows by split.
+    """
+    validation, test = data["validation"], data["test"]
     logits = {
         "validation": predict(dense, validation.x),
         "test": predict(dense, test.x),
@@ -77,15 +96,10 @@ def run(
     decided = frontier_tasks.decide(
         name, validation, logits["validation"], test, logits["test"]
     )
-    result = {
+    return logits, {
         row_task: frontier_tasks.scores(found, test.groups)
         for row_task, found in decided.items()
     }
-    write_atomically(folder / "dense.tflite", dense)
-    write_atomically(folder / "model.tflite", content)
-    np.savez_compressed(folder / "logits.npz", **logits)
-    write_json(path, result)
-    return result
 
 
 def _require_equal(content: bytes, dense: bytes, x: np.ndarray) -> None:

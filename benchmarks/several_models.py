@@ -15,13 +15,12 @@ once. Every shared file runs in TFLM against its materialized twin. Writes
 
 from __future__ import annotations
 
-import argparse
 import json
 import pathlib
-import sys
 from typing import Any
 
 import frontier
+import measured_table
 from frontier_contenders import CONTENDERS
 from frontier_report import TITLES, read_rows
 
@@ -51,13 +50,7 @@ def choose(rows: list[Row], task: str) -> dict[str, Row]:
         rows: All rows.
         task: A key of `frontier_tasks.TASKS`.
     """
-    rows = [
-        row
-        for row in rows
-        if row["task"] == task
-        and row["seed"] == _SEED
-        and row.get("fits", True)
-    ]
+    rows = [row for row in rows if row["task"] == task and row["seed"] == _SEED]
     stored = max(
         (row for row in rows if row["family"] in ("stored_int8", "int4")),
         key=_validation,
@@ -151,14 +144,5 @@ def run() -> None:
     write_json(RESULTS, found)
 
 
-def main() -> None:
-    """Measures if need be, and prints."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--table_only", action="store_true")
-    if not parser.parse_args().table_only:
-        run()
-    sys.stdout.write(table() + "\n")
-
-
 if __name__ == "__main__":
-    main()
+    measured_table.main(__doc__, run, table)

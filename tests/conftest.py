@@ -8,7 +8,11 @@ import arduino_exports
 import hypothesis
 import numpy as np
 import pytest
+import shared_models
 import tiny_models
+
+from keras_hypertinypw import SharedFirmware
+from keras_hypertinypw.spec import GeneratorSpec
 
 # Before any import of TensorFlow; see design.md, fact 4.
 os.environ.setdefault("TF_USE_LEGACY_KERAS", "1")
@@ -107,3 +111,21 @@ def tiny_export(tmp_path):
     from keras_hypertinypw import export_arduino
 
     return export_arduino(arduino_exports.tiny_model(), tmp_path / "out")
+
+
+@pytest.fixture(scope="module")
+def generator() -> GeneratorSpec:
+    """The generator of `models`."""
+    return shared_models.generator()
+
+
+@pytest.fixture(scope="module")
+def models() -> list[bytes]:
+    """Files whose layers share `generator`; see `shared_models.models`."""
+    return shared_models.models()
+
+
+@pytest.fixture(scope="module")
+def firmware() -> SharedFirmware:
+    """`models` with their generator taken out."""
+    return shared_models.firmware()

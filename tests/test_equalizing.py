@@ -4,21 +4,17 @@ import keras_models
 import numpy as np
 import pytest
 import tf_keras as keras
-from test_folding import TOLERANCE, chain, hyper
+from test_folding import TOLERANCE, chain, hyper, rewrite
 
 from keras_hypertinypw import (
     ConversionError,
     HyperPointwise,
     convert_keras_model,
-    folding,
     quantize_model,
     slim,
-    unfolding,
     verify,
 )
-from keras_hypertinypw.equalizing import equalize_channels, level_scales
 from keras_hypertinypw.flatbuffer import read_model, scales
-from keras_hypertinypw.model_graph import ModelGraph
 from keras_hypertinypw.op_insertion import generate_operators
 
 layers = keras.layers
@@ -35,16 +31,6 @@ BEHIND = {
 
 def one_scale(**options):
     return hyper(5, per_channel=False, **options)
-
-
-def rewritten(model):
-    graph = ModelGraph(model)
-    unfolding.unfold_1d(graph)
-    level_scales(graph)
-    folding.fold_batch_norms(graph)
-    folding.fold_relus(graph)
-    equalize_channels(graph)
-    return graph.build_model()
 
 
 def rebuilt(parts):
@@ -65,7 +51,7 @@ def test_the_function_stays(behind, use_bias):
     expected = model(x)
     assert np.std(expected) > 0.01
     np.testing.assert_allclose(
-        rewritten(model)(x),
+        rewrite(model)(x),
         expected,
         rtol=TOLERANCE,
         atol=TOLERANCE * np.abs(expected).max(),
@@ -93,7 +79,7 @@ def test_a_channel_of_no_size_does_not_blow_up_the_others():
     )
     norm = model.layers[2]
     norm.gamma.assign([0, 1, 1, 1, 1])
-    names = {type(layer): layer for layer in rewritten(model).layers}
+    names = {type(layer): layer for layer in rewrite(model).layers}
     bias = names[HyperPointwise].bias.numpy()
     assert np.isfinite(bias).all()
     assert abs(bias[0]) <= 8.1 * abs(norm.beta[0]) + 8.1

@@ -8,6 +8,7 @@ import tf_keras as keras
 from keras_hypertinypw import (
     ConversionError,
     HyperPointwise,
+    equalizing,
     folding,
     unfolding,
 )
@@ -38,8 +39,10 @@ def rewrite(model):
     folding.require_channels_last(graph)
     split_separable(graph)
     unfolding.unfold_1d(graph)
+    equalizing.level_scales(graph)
     folding.fold_batch_norms(graph)
     folding.fold_relus(graph)
+    equalizing.equalize_channels(graph)
     return graph.build_model()
 
 

@@ -1,8 +1,8 @@
 """TFLM's compression, as the frontier's contender writes it."""
 
 import pathlib
-import sys
 
+import benchmark_modules
 import numpy as np
 import pytest
 
@@ -15,12 +15,7 @@ STORED = ROOT / "examples/mitdb/stored.tflite"
 
 @pytest.fixture(scope="module")
 def frontier_lut():
-    with pytest.MonkeyPatch.context() as patch:
-        patch.syspath_prepend(str(ROOT / "benchmarks"))
-        import frontier_lut
-
-        yield frontier_lut
-    sys.modules.pop("frontier_lut", None)
+    return benchmark_modules.load("frontier_lut")
 
 
 @pytest.fixture(scope="module")

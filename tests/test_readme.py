@@ -49,27 +49,18 @@ def test_the_second_example_swaps_all_layers_but_one(tmp_path):
     assert list(errors) == [f"conv_pw_{index}" for index in range(2, 14)]
 
 
-def test_mitdb_table_is_current():
-    result = run_python("benchmarks/mitdb_table.py")
-    assert result.stdout.count("\n") == 4
-    assert result.stdout in README
-
-
-def test_update_table_is_current():
-    result = run_python("benchmarks/codes_update.py", "--table_only")
-    assert result.stdout.count("\n") == 7
-    assert result.stdout in README
-
-
-def test_table_of_several_models_is_current():
-    result = run_python("benchmarks/several_models.py", "--table_only")
-    assert result.stdout.count("\n") == 2 + 3 * 4
-    assert result.stdout in README
-
-
-def test_table_of_other_data_is_current():
-    result = run_python("benchmarks/data_table.py")
-    assert result.stdout.count("\n") == 6
+@pytest.mark.parametrize(
+    ("command", "num_lines"),
+    [
+        ("mitdb_table.py", 4),
+        ("codes_update.py --table_only", 7),
+        ("several_models.py --table_only", 2 + 3 * 4),
+        ("data_table.py", 6),
+    ],
+)
+def test_a_table_is_current(command, num_lines):
+    result = run_python(*f"benchmarks/{command}".split())
+    assert result.stdout.count("\n") == num_lines
     assert result.stdout in README
 
 

@@ -28,21 +28,6 @@ from keras_hypertinypw.op_insertion import (
 )
 
 
-@pytest.fixture(scope="module")
-def generator():
-    return shared_models.generator()
-
-
-@pytest.fixture(scope="module")
-def models():
-    return shared_models.models()
-
-
-@pytest.fixture(scope="module")
-def firmware():
-    return shared_models.firmware()
-
-
 def test_the_blob_is_the_generators(generator, firmware):
     assert firmware.generator == generator.to_bytes()
 

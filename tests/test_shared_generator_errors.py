@@ -29,21 +29,6 @@ from keras_hypertinypw.op_insertion import (
 ARENA_SIZE = 1 << 20
 
 
-@pytest.fixture(scope="module")
-def generator():
-    return shared_models.generator()
-
-
-@pytest.fixture(scope="module")
-def models():
-    return shared_models.models()
-
-
-@pytest.fixture(scope="module")
-def firmware():
-    return shared_models.firmware()
-
-
 def load(content, generator):
     """Loads a file in TFLM, past the checks in Python."""
     process = tflm_process.TflmProcess(content, ARENA_SIZE, generator)

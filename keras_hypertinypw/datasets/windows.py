@@ -99,6 +99,21 @@ class Windows:
         return dict(zip(self.classes, counts.tolist(), strict=True))
 
 
+def select(windows: Windows, chosen: np.ndarray) -> Windows:
+    """Returns some of the windows.
+
+    Args:
+        windows: All of them.
+        chosen: Their indices, or one bool for each.
+    """
+    return dataclasses.replace(
+        windows,
+        x=windows.x[chosen],
+        y=windows.y[chosen],
+        groups=windows.groups[chosen],
+    )
+
+
 def concatenate(parts: list[Windows]) -> Windows:
     """Joins windows of several records into one value.
 
