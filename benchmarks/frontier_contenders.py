@@ -156,6 +156,7 @@ CONTENDERS = {
     "gen_1": _generated(),
     "gen_0.5": _generated(block_size=32, hidden_units=(32,)),
     "gen_2": _generated(code_bits=2),
+    "gen_1_small": _generated(hidden_units=(8,), code_dim=8, block_size=8),
     "gen_1_one_scale": _generated(rewrite=one_scale_each),
     "gen_1_fixed": _generated(fixed=True),
     "tied": Contender("tied", TiedKernel),
