@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import pathlib
 
+import frontier_lut
 from frontier_contenders import Contender
 from frontier_tasks import Task
 
@@ -24,7 +25,9 @@ _MULTIPLY_ACCUMULATE = ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED")
 
 
 def code_bytes(contender: Contender) -> int:
-    """Flash of the op that a contender's file needs, 0 for stock ops."""
+    """Flash of the code that a contender's file needs beside stock kernels."""
+    if contender.family == "lut":
+        return frontier_lut.code_bytes()
     return op_code_bytes(fastest=False) if contender.needs_op else 0
 
 
