@@ -24,12 +24,14 @@ import sys
 from collections.abc import Iterator
 from typing import Any
 
+import frontier_decisions
 import frontier_sizes
 import frontier_training
 from frontier_contenders import CONTENDERS
 from frontier_tasks import TASKS
 
 from keras_hypertinypw import Interpreter  # isort: skip
+import numpy as np
 import tensorflow as tf
 from tqdm import tqdm
 
@@ -119,10 +121,14 @@ def measure(cell: Cell) -> list[dict[str, Any]]:
         "command": f"python benchmarks/frontier.py --only='^{cell}$'"
         f" --seeds={cell.seed}",
     }
-    return [
+    rows = [
         {**dataclasses.asdict(cell), "task": name, **score, **row}
         for name, score in scores.items()
     ]
+    with np.load(place / "logits.npz") as logits:
+        for found in rows:
+            frontier_decisions.keep(found, data, logits)
+    return rows
 
 
 def folder(task: str, contender: str, width: int, seed: int) -> pathlib.Path:

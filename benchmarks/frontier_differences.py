@@ -2,11 +2,12 @@
 
     python benchmarks/frontier_differences.py
 
-Reads the rows of `frontier.py` and the logits that it left in
-`build/frontier/`, and writes `benchmarks/results/frontier_differences.jsonl`.
-At each budget the generated contender and the stored one that are best on
+Reads the rows of `frontier.py` and what their networks decided
+(`results/decisions/`), and writes `results/frontier_differences.jsonl`. At
+each budget the generated contender and the stored one that are best on
 validation meet on the same resampled patients or speakers of the test set;
-each seed is a line.
+each seed is a line. Decisions are kept since 2026-11-29: a pair without keeps
+the line that it had then, or has none.
 """
 
 from __future__ import annotations
@@ -17,18 +18,16 @@ import sys
 from typing import Any
 
 import frontier
+import frontier_decisions
 import frontier_tasks
-from frontier_report import DIFFERENCES, read_rows
-
-from keras_hypertinypw.datasets.windows import Windows  # isort: skip
 import numpy as np
+from frontier_report import DIFFERENCES, read_rows
 from tqdm import tqdm
 
 from keras_hypertinypw.evaluation import metrics
 from keras_hypertinypw.evaluation.bootstrap import bootstrap_difference
 from keras_hypertinypw.files import write_atomically
 
-_TRAINED = {"mitdb_v": "mitdb"}  # Tasks that another one's training serves.
 Row = dict[str, Any]
 
 
@@ -51,49 +50,58 @@ def pairs(rows: list[Row]) -> list[tuple[Row, Row]]:
     return found
 
 
-def compare(generated: Row, stored: Row) -> Row:
-    """Returns the difference of two rows, in macro-F1 on the test set."""
-    task = _TRAINED.get(generated["task"], generated["task"])
-    data = frontier.load(task)
-    decided = [_decide(row, task, data) for row in (generated, stored)]
-    y = decided[0].test[0]
-    interval = bootstrap_difference(
-        metrics.macro_f1.over(decided[0].num_classes),
-        y,
-        *(found.test[1] for found in decided),
-        groups=data["test"].groups,
-        rng=np.random.default_rng(frontier_tasks.BOOTSTRAP_SEED),
-    )
-    return {
+def compare(
+    generated: Row, stored: Row, earlier: dict[tuple[Any, ...], Row]
+) -> Row | None:
+    """Returns the difference of two rows, in macro-F1 on the test set.
+
+    Args:
+        generated: A row.
+        stored: Another one, of the same task and seed.
+        earlier: Lines by `_key`, for a pair whose decisions are not there.
+    """
+    found = {
         **{key: generated[key] for key in ("task", "budget_kb", "seed")},
         "generated": generated["contender"],
         "stored": stored["contender"],
+    }
+    decisions = [frontier_decisions.read(row) for row in (generated, stored)]
+    if decisions[0] is None or decisions[1] is None:
+        return earlier.get(_key(found))
+    task = found["task"]
+    test = frontier.load(frontier_tasks.trained_task(task))["test"]
+    y, num_classes = frontier_tasks.truth(task, test)
+    interval = bootstrap_difference(
+        metrics.macro_f1.over(num_classes),
+        y,
+        *decisions,
+        groups=test.groups,
+        rng=np.random.default_rng(frontier_tasks.BOOTSTRAP_SEED),
+    )
+    return {
+        **found,
         "difference": generated["macro_f1"] - stored["macro_f1"],
         "ci_low": interval.low,
         "ci_high": interval.high,
     }
 
 
-def _decide(
-    row: Row, task: str, data: dict[str, Windows]
-) -> frontier_tasks.Decided:
-    folder = frontier.folder(task, row["contender"], row["width"], row["seed"])
-    with np.load(folder / "logits.npz") as logits:
-        decided = frontier_tasks.decide(
-            task,
-            data["validation"],
-            logits["validation"],
-            data["test"],
-            logits["test"],
-        )
-    return decided[row["task"]]
+def _key(line: Row) -> tuple[Any, ...]:
+    return tuple(
+        line[name]
+        for name in ("task", "budget_kb", "seed", "generated", "stored")
+    )
 
 
 def main() -> None:
     """Writes the differences, and prints them."""
-    rows = read_rows()
-    found = [compare(*pair) for pair in tqdm(pairs(rows), desc="Pairs")]
-    content = "".join(json.dumps(row) + "\n" for row in found)
+    lines = map(json.loads, DIFFERENCES.read_text().splitlines())
+    earlier = {_key(line): line for line in lines}
+    found = [
+        compare(*pair, earlier)
+        for pair in tqdm(pairs(read_rows()), desc="Pairs")
+    ]
+    content = "".join(json.dumps(row) + "\n" for row in found if row)
     write_atomically(DIFFERENCES, content.encode())
     sys.stdout.write(content)
 

@@ -93,6 +93,21 @@ TASKS = {
 }
 
 
+_TRAINED = {"mitdb_v": "mitdb"}  # Tasks that another one's training serves.
+
+
+def trained_task(row_task: str) -> str:
+    """Returns the key of `TASKS` whose training serves a row's task."""
+    return _TRAINED.get(row_task, row_task)
+
+
+def truth(row_task: str, windows: Windows) -> tuple[np.ndarray, int]:
+    """Returns the classes of windows, and how many there are, for a row."""
+    if row_task == "mitdb_v":
+        return (windows.y == beats.V_CLASS).astype(int), 2
+    return windows.y, len(windows.classes)
+
+
 @dataclasses.dataclass(frozen=True, eq=False)
 class Decided:
     """True and predicted classes of a task, by split.
@@ -136,9 +151,9 @@ def decide(
     if task == "mitdb":
         threshold = beats.tune_v_threshold(validation.y, validation_logits)
         by_task["mitdb_v"] = Decided(
-            2,
-            _v_versus_rest(validation.y, validation_logits, threshold),
-            _v_versus_rest(test.y, test_logits, threshold),
+            truth("mitdb_v", test)[1],
+            _v_versus_rest(validation, validation_logits, threshold),
+            _v_versus_rest(test, test_logits, threshold),
             threshold,
         )
     return by_task
@@ -173,7 +188,7 @@ def scores(decided: Decided, groups: np.ndarray) -> dict[str, Any]:
 
 
 def _v_versus_rest(
-    y: np.ndarray, logits: np.ndarray, threshold: float
+    windows: Windows, logits: np.ndarray, threshold: float
 ) -> tuple[np.ndarray, np.ndarray]:
     decided = beats.v_probability(logits) >= threshold
-    return (y == beats.V_CLASS).astype(int), decided.astype(int)
+    return truth("mitdb_v", windows)[0], decided.astype(int)

@@ -1,0 +1,66 @@
+"""What the frontier's networks decided: rows and differences follow from it."""
+
+import functools
+import json
+import pathlib
+
+import benchmark_modules
+import pytest
+import real_data
+
+from keras_hypertinypw import tasks
+from keras_hypertinypw.evaluation import metrics
+
+frontier_decisions = benchmark_modules.load("frontier_decisions")
+frontier_tasks = frontier_decisions.frontier_tasks
+RESULTS = pathlib.Path(__file__).parent.parent / "benchmarks/results"
+ROWS = [
+    json.loads(line)
+    for line in (RESULTS / "frontier.jsonl").read_text().splitlines()
+]
+DECIDED = [
+    row
+    for row in ROWS
+    if row.get("fits", True) and frontier_decisions.path_of(row).exists()
+]
+FOLDERS = {
+    "arabic_40": "arabic_speech_commands_mfcc",
+    "speech_v1": "speech_commands_v1_mfcc",
+    "mitdb": "mitdb",
+}
+
+
+@functools.cache
+def windows_of(task):
+    data_dir = real_data.require(FOLDERS[task])
+    return tasks.TASKS[task].load("test", data_dir=data_dir)
+
+
+def name(row):
+    return frontier_decisions.path_of(row).stem
+
+
+@pytest.mark.parametrize("row", DECIDED, ids=name)
+def test_decisions_give_the_row(row):
+    windows = windows_of(frontier_tasks.trained_task(row["task"]))
+    y, num_classes = frontier_tasks.truth(row["task"], windows)
+    macro_f1 = metrics.macro_f1.over(num_classes)
+    assert macro_f1(y, frontier_decisions.read(row)) == row["macro_f1"]
+
+
+def test_every_file_is_a_rows():
+    files = set((RESULTS / "decisions").glob("*.npz"))
+    assert files and files == set(map(frontier_decisions.path_of, DECIDED))
+
+
+def test_a_pair_without_decisions_keeps_the_line_that_it_had(monkeypatch):
+    differences = benchmark_modules.load("frontier_differences")
+    monkeypatch.setattr(
+        differences.frontier_decisions, "read", lambda row: None
+    )
+    place = {"task": "mitdb", "budget_kb": 16, "seed": 0}
+    pair = [{**place, "contender": name} for name in ("gen_1", "int4")]
+    line = {**place, "generated": "gen_1", "stored": "int4", "difference": 0.5}
+    earlier = {differences._key(line): line}
+    assert differences.compare(*pair, earlier) is line
+    assert differences.compare(*reversed(pair), earlier) is None
