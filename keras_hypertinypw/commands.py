@@ -154,7 +154,25 @@ def convert(options: argparse.Namespace) -> Outcome:
             arena_budget=options.arena_budget,
         )
     write_atomically(pathlib.Path(options.out), content)
-    return _written(options.out, content)
+    status, text, record = _written(options.out, content)
+    if options.arena_budget is not None and not stored:
+        text += f"\n{_kept_kernels(content, options.arena_budget)}"
+    return status, text, record
+
+
+def _kept_kernels(content: bytes, budget: int) -> str:
+    """Says what an arena budget came to."""
+    from keras_hypertinypw.formatting import format_count
+    from keras_hypertinypw.op_insertion import read_specs
+    from keras_hypertinypw.planner import required_arena
+
+    specs = read_specs(content)
+    kept = sum(spec.residency == "cached" for spec in specs)
+    return (
+        f"It loads in an arena of {required_arena(content):,} B of the "
+        f"{budget:,} B given: {kept} of {format_count(len(specs), 'kernel')} "
+        "stay there, the others are made at every inference."
+    )
 
 
 def evaluate(options: argparse.Namespace) -> Outcome:

@@ -7,7 +7,7 @@ import itertools
 from collections.abc import Iterator
 
 from keras_hypertinypw import checks
-from keras_hypertinypw.arena import ArenaModel, read_arena
+from keras_hypertinypw.arena import ArenaModel, predict_arena, read_arena
 from keras_hypertinypw.arena_layout import TARGETS
 from keras_hypertinypw.cost_model import synthesis_instructions
 from keras_hypertinypw.errors import ConversionError
@@ -123,6 +123,21 @@ def smallest_budget(model_content: bytes) -> int:
         ConversionError: If the arena cannot be predicted.
     """
     return _smallest_budget(_problem(model_content))
+
+
+def required_arena(model_content: bytes) -> int:
+    """Returns the arena that a file loads in as it is, on host and board.
+
+    Args:
+        model_content: Bytes of a `.tflite`.
+
+    Raises:
+        ConversionError: If the arena cannot be predicted.
+    """
+    return max(
+        predict_arena(model_content, target).required_bytes
+        for target in TARGETS
+    )
 
 
 def _problem(model_content: bytes) -> _Problem:

@@ -149,6 +149,19 @@ def test_convert_keeps_to_an_arena_budget(finished_run, tmp_path, capsys):
     assert record["device"]["host"]["required_bytes"] < arena
 
 
+def test_convert_says_what_an_arena_budget_came_to(
+    finished_run, tmp_path, capsys
+):
+    out, _ = finished_run
+    path = tmp_path / "roomy.tflite"
+    arguments = ["convert", str(out), f"--out={path}", "--arena_budget=99999"]
+    assert cli.main(arguments) == 0
+    text = capsys.readouterr().out
+    assert "4 of 4 kernels stay there" in text
+    needed = int(re.search(r"arena of ([\d,]+) B", text)[1].replace(",", ""))
+    assert 0 < needed <= 99999
+
+
 def test_evaluate_repeats_the_scores_of_a_run(finished_run, capsys):
     out, result = finished_run
     status, record = run_json(

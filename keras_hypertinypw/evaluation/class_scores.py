@@ -60,9 +60,10 @@ class ClassScores:
         return dataclasses.asdict(self)
 
     def __str__(self) -> str:
+        # What sums up stands last, where a terminal shows it.
         named = {
-            **{n.replace("_", " "): v for n, v in self.metrics.items()},
             **{f"F1 of {name}": v for name, v in self.class_f1.items()},
+            **{n.replace("_", " "): v for n, v in self.metrics.items()},
         }
         lines = [intervals.line(*item) for item in named.items()]
         lines += [
