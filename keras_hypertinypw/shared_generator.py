@@ -139,15 +139,18 @@ def embed_generator(model_content: bytes, generator: bytes) -> bytes:
 
 def _blobs(content: bytes, name: str, shared: bytes | None) -> list[bytes]:
     """Returns the generator of every op of a model, checked."""
-    model = read_model(content)
-    operators = generate_operators(model)
+    try:
+        model = read_model(content)
+        operators = generate_operators(model)
+        for operator in operators:
+            read_spec(model, operator, shared)
+    except ConversionError as error:
+        raise ConversionError(f"{name}: {error}") from error
     if not operators:
         raise ConversionError(
             f"Expected models with {GENERATE_PW_OP} ops. Received: {name} "
             "without any. Leave it out."
         )
-    for operator in operators:
-        read_spec(model, operator, shared)
     blobs = _tensor_blobs(model, operators)
     return [resolve_reference(blob, shared) for blob in blobs]
 

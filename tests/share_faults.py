@@ -63,6 +63,13 @@ def stored(folder):
     return refused("share", EXAMPLE, stored, f"--out={folder}/out")
 
 
+@SHARING.fault("a damaged model among several, to `share`")
+def one_damaged(folder):
+    path = folder / "speech.tflite"
+    path.write_bytes(EXAMPLE.read_bytes()[:1000])
+    return refused("share", EXAMPLE, path, f"--out={folder}/out")
+
+
 @SHARING.fault("a model that shares already, to `share`")
 def shared_twice(folder):
     model, _ = files(folder)
