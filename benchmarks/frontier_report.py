@@ -92,6 +92,7 @@ def budget_table(rows: list[Row]) -> str:
 
     The best of a line is bold; see the plot for the intervals.
     """
+    rows = [row for row in rows if row["budget_kb"] is not None]
     families = [f for f in _COLORS if any(row["family"] == f for row in rows)]
     lines = [
         "| Task | File and op | " + " | ".join(families) + " |",
@@ -100,7 +101,6 @@ def budget_table(rows: list[Row]) -> str:
     places = {
         (list(TITLES).index(row["task"]), row["budget_kb"]): row["task"]
         for row in rows
-        if row["budget_kb"] is not None
     }
     for (_, budget), task in sorted(places.items()):
         found = {
