@@ -10,13 +10,14 @@ GeneratePW makes kernels; none does. Writes `results/bias_bits.json`.
 
 from __future__ import annotations
 
+import json
 import pathlib
-import sys
 from typing import Any
 
 import frontier
 import frontier_tasks
 import frontier_training
+import measured_table
 
 from keras_hypertinypw import materialize  # isort: skip
 import numpy as np
@@ -101,27 +102,22 @@ def measure(task: str) -> list[dict[str, Any]]:
     return found
 
 
-def table(found: list[dict[str, Any]]) -> str:
-    """Returns the table in Markdown."""
+def table() -> str:
+    """Returns the table of what was measured, in Markdown."""
     lines = [HEADER, "|" + " --- |" * (HEADER.count("|") - 1)]
     lines += [
         f"| {row['task']} | {row['bits']} | {row['biases']:,} | "
         f"{row['val_macro_f1']:.4f} |"
-        for row in found
+        for row in json.loads(RESULTS.read_text())
     ]
     return "\n".join(lines)
 
 
-def main() -> None:
-    """Measures, writes and prints."""
-    found = [
-        line
-        for path in sorted(GIVEN.glob("*.tflite"))
-        for line in measure(path.stem)
-    ]
-    write_json(RESULTS, found)
-    sys.stdout.write(table(found) + "\n")
+def run() -> None:
+    """Measures, and writes."""
+    paths = sorted(GIVEN.glob("*.tflite"))
+    write_json(RESULTS, [line for p in paths for line in measure(p.stem)])
 
 
 if __name__ == "__main__":
-    main()
+    measured_table.main(__doc__, run, table)

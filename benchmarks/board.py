@@ -105,6 +105,13 @@ def run(program: pathlib.Path, *arguments: str | pathlib.Path) -> str:
     )
 
 
+def flash_bytes(binary: pathlib.Path) -> int:
+    """Returns code and constants of an object file or a program."""
+    output = _run(["arm-none-eabi-size", binary])
+    # Berkeley format: text, with the constants, is the first column.
+    return int(output.splitlines()[1].split()[0])
+
+
 def _run(command: Sequence[str | pathlib.Path]) -> str:
     done = subprocess.run(
         [str(word) for word in command],

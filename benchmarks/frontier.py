@@ -126,8 +126,7 @@ def measure(cell: Cell) -> list[dict[str, Any]]:
         for name, score in scores.items()
     ]
     with np.load(place / "logits.npz") as logits:
-        for found in rows:
-            frontier_decisions.keep(found, data, logits)
+        frontier_decisions.keep(rows, data, logits)
     return rows
 
 

@@ -8,7 +8,7 @@ machines can be compared window by window.
 from __future__ import annotations
 
 import pathlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import frontier_tasks
@@ -29,27 +29,28 @@ def path_of(row: Row) -> pathlib.Path:
 
 
 def keep(
-    row: Row, data: Mapping[str, Windows], logits: Mapping[str, np.ndarray]
+    rows: Sequence[Row],
+    data: Mapping[str, Windows],
+    logits: Mapping[str, np.ndarray],
 ) -> None:
-    """Writes the decisions of a row.
+    """Writes the decisions of a network.
 
     Args:
-        row: Its task, contender, width and seed.
+        rows: Those of one training: task, contender, width and seed.
         data: Windows of the trained task, by split.
         logits: Of validation and test windows.
     """
-    task = frontier_tasks.trained_task(row["task"])
     decided = frontier_tasks.decide(
-        task,
+        frontier_tasks.trained_task(rows[0]["task"]),
         data["validation"],
         logits["validation"],
         data["test"],
         logits["test"],
-    )[row["task"]]
-    FOLDER.mkdir(exist_ok=True)
-    np.savez_compressed(
-        path_of(row), decisions=decided.test[1].astype(np.uint8)
     )
+    FOLDER.mkdir(exist_ok=True)
+    for row in rows:
+        decisions = decided[row["task"]].test[1].astype(np.uint8)
+        np.savez_compressed(path_of(row), decisions=decisions)
 
 
 def read(row: Row) -> np.ndarray | None:

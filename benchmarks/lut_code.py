@@ -17,7 +17,6 @@ import argparse
 import json
 import os
 import pathlib
-import subprocess
 import sys
 import tempfile
 
@@ -50,11 +49,7 @@ def firmware_bytes(library: str, include: str, *flags: str) -> int:
             tflm,
             flags=(*FLAGS, *flags),
         )
-        output = subprocess.check_output(
-            ["arm-none-eabi-size", program], text=True
-        )
-    # Berkeley format: text, with the constants, is the first column.
-    return int(output.splitlines()[1].split()[0])
+        return board.flash_bytes(program)
 
 
 def main() -> None:

@@ -20,6 +20,8 @@ import subprocess
 import sys
 import tempfile
 
+import board
+
 from keras_hypertinypw.files import write_atomically
 from keras_hypertinypw.op_size import RECORD
 
@@ -30,7 +32,6 @@ SOURCES = (
     "generate_pw_op",
     "generate_pw_shared",
 )
-TFLM_OPS = pathlib.Path(__file__).resolve().parent.parent / "tflm_ops"
 FLAGS = (
     *("-std=c++17", "-Os", "-fno-exceptions", "-fno-rtti"),
     *("-mcpu=cortex-m4", "-mthumb", "-mfloat-abi=soft", "-DNDEBUG"),
@@ -53,7 +54,7 @@ def measure(*flags: str) -> dict[str, int]:
     with tempfile.TemporaryDirectory() as folder:
         for name in SOURCES:
             target = pathlib.Path(folder) / f"{name}.o"
-            source = TFLM_OPS / f"{name}.cc"
+            source = board.TFLM_OPS / f"{name}.cc"
             subprocess.run(
                 [
                     *("arm-none-eabi-g++", *FLAGS, *flags),
@@ -61,11 +62,7 @@ def measure(*flags: str) -> dict[str, int]:
                 ],
                 check=True,
             )
-            # Berkeley format: text, with the constants, is the first column.
-            output = subprocess.check_output(
-                ["arm-none-eabi-size", target], text=True
-            )
-            sizes[name] = int(output.splitlines()[1].split()[0])
+            sizes[name] = board.flash_bytes(target)
     return {**sizes, "sum": sum(sizes.values())}
 
 

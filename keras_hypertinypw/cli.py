@@ -16,16 +16,21 @@ from collections.abc import Sequence
 
 from absl.flags import argparse_flags
 
-from keras_hypertinypw import commands, interruption, progress
+from keras_hypertinypw import (
+    commands,
+    interruption,
+    progress,
+    training_commands,
+)
 from keras_hypertinypw.cli_models import add_model_commands
 from keras_hypertinypw.cli_training import add_training_commands
 
 EXIT_USAGE, EXIT_SIGNAL = 2, 128
 _RESUMABLE = (
-    commands.train,
-    commands.fit,
-    commands.reproduce,
-    commands.demo,
+    training_commands.train,
+    training_commands.fit,
+    training_commands.reproduce,
+    training_commands.demo,
 )
 
 # Exceptions whose text is for the user; any other is a bug, with its trace.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from keras_hypertinypw import commands
+from keras_hypertinypw import training_commands
 from keras_hypertinypw.cli_options import (
     add_command,
     add_data,
@@ -31,7 +31,7 @@ def _add_train(subparsers: Any) -> None:
     parser = add_command(
         subparsers,
         "train",
-        commands.train,
+        training_commands.train,
         "Train on a data set, convert, verify, evaluate on its test split. "
         "An interrupted run continues when the same command is given again.",
     )
@@ -79,7 +79,7 @@ def _add_fit(subparsers: Any) -> None:
     parser = add_command(
         subparsers,
         "fit",
-        commands.fit,
+        training_commands.fit,
         "Train the widest network of each kind, stored and generated, that "
         "fits a budget of bytes, choose on the validation split, and say why. "
         "An interrupted run continues when the same command is given again.",
@@ -107,7 +107,7 @@ def _add_reproduce(subparsers: Any) -> None:
     parser = add_command(
         subparsers,
         "reproduce",
-        commands.reproduce,
+        training_commands.reproduce,
         "Train one graph stored and generated, and print the row of the "
         "paper's table beside what was measured. An interrupted run continues "
         "when the same command is given again.",
@@ -122,7 +122,7 @@ def _add_demo(subparsers: Any) -> None:
     parser = add_command(
         subparsers,
         "demo",
-        commands.demo,
+        training_commands.demo,
         "The whole way on a synthetic ECG, in a few minutes and without data.",
     )
     add_out(parser, "build/demo", "folder of results and checkpoints")

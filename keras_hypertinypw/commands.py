@@ -1,4 +1,4 @@
-"""What each subcommand of `hypertinypw` does.
+"""What each subcommand of `hypertinypw` that reads a model does.
 
 TensorFlow is imported by those that need it, when they run.
 """
@@ -12,10 +12,8 @@ from collections.abc import Callable
 
 from keras_hypertinypw.datasets.windows import Windows
 from keras_hypertinypw.files import write_atomically
-from keras_hypertinypw.fit_kinds import KINDS
 from keras_hypertinypw.input_files import load_array
 from keras_hypertinypw.progress import stage, starting_tensorflow
-from keras_hypertinypw.run_config import RunConfig, Schedule
 from keras_hypertinypw.tasks import TASKS
 
 EXIT_OK, EXIT_NEGATIVE = 0, 1
@@ -23,109 +21,6 @@ EXIT_OK, EXIT_NEGATIVE = 0, 1
 # Exit status, text for people, and what `--json` prints.
 Outcome = tuple[int, str, dict]
 Command = Callable[[argparse.Namespace], Outcome]
-
-
-def train(options: argparse.Namespace) -> Outcome:
-    """Implements `hypertinypw train`."""
-    return _run(train_config(options), options)
-
-
-def train_config(options: argparse.Namespace) -> RunConfig:
-    """Returns what the options of `train` say."""
-    return RunConfig(
-        dataset=options.dataset,
-        stored=options.stored,
-        width=options.width,
-        hidden_units=tuple(options.hidden_units),
-        code_dim=options.code_dim,
-        code_bits=options.code_bits,
-        block_size=options.block_size,
-        use_skip=options.use_skip,
-        generate_first=options.generate_first,
-        schedule=dataclasses.replace(
-            _schedule(options), kernel_bits=options.kernel_bits
-        ),
-    )
-
-
-def _schedule(options: argparse.Namespace) -> Schedule:
-    """Returns the data set's schedule, but for what the user says."""
-    said = {
-        name: getattr(options, name)
-        for name in ("float_epochs", "quantized_epochs")
-        if getattr(options, name) is not None
-    }
-    return dataclasses.replace(
-        TASKS[options.dataset].schedule, **said, seed=options.seed
-    )
-
-
-def fit(options: argparse.Namespace) -> Outcome:
-    """Implements `hypertinypw fit`."""
-    with starting_tensorflow():
-        from keras_hypertinypw import fit_report, fitting
-
-    out = pathlib.Path(options.out)
-    result = fitting.fit(
-        options.dataset,
-        int(options.budget_kb * 1024),
-        out,
-        schedule=_schedule(options),
-        kinds=options.kinds or tuple(KINDS),
-        data_dir=options.data_dir,
-        download=options.download,
-        command=options.command_line,
-    )
-    fit_report.write_picture(out / "fit.png", result)
-    return EXIT_OK, fit_report.summary(result, out), result
-
-
-def reproduce(options: argparse.Namespace) -> Outcome:
-    """Implements `hypertinypw reproduce`."""
-    with starting_tensorflow():
-        from keras_hypertinypw import reproduction
-
-    result = reproduction.reproduce(
-        options.dataset,
-        pathlib.Path(options.out),
-        width=options.width,
-        schedule=_schedule(options),
-        data_dir=options.data_dir,
-        download=options.download,
-        command=options.command_line,
-    )
-    return EXIT_OK, reproduction.table(result), result
-
-
-def demo(options: argparse.Namespace) -> Outcome:
-    """Implements `hypertinypw demo`."""
-    schedule = Schedule(float_epochs=8, quantized_epochs=4, batch_size=32)
-    config = RunConfig(width=32, schedule=schedule)
-    options.data_dir, options.download = None, False
-    status, text, result = _run(config, options)
-    from keras_hypertinypw import reporting
-
-    content = (pathlib.Path(options.out) / "model.tflite").read_bytes()
-    return status, f"{text}\n\n{reporting.payoff(content)}", result
-
-
-def _run(config: RunConfig, options: argparse.Namespace) -> Outcome:
-    with starting_tensorflow():
-        from keras_hypertinypw import html_report, reporting, runs
-
-    out = pathlib.Path(options.out)
-    result = runs.run(
-        config,
-        out,
-        data_dir=options.data_dir,
-        download=options.download,
-        command=options.command_line,
-    )
-    reporting.write_picture(out / "result.png", result)
-    html_report.write_page(out / "report.html", result)
-    identical = result.get("verification", {}).get("identical", True)
-    status = EXIT_OK if identical else EXIT_NEGATIVE
-    return status, reporting.summary(result, out), result
 
 
 def convert(options: argparse.Namespace) -> Outcome:
@@ -156,23 +51,10 @@ def convert(options: argparse.Namespace) -> Outcome:
     write_atomically(pathlib.Path(options.out), content)
     status, text, record = _written(options.out, content)
     if options.arena_budget is not None and not stored:
-        text += f"\n{_kept_kernels(content, options.arena_budget)}"
+        from keras_hypertinypw.planner import describe_residencies
+
+        text += f"\n{describe_residencies(content, options.arena_budget)}"
     return status, text, record
-
-
-def _kept_kernels(content: bytes, budget: int) -> str:
-    """Says what an arena budget came to."""
-    from keras_hypertinypw.formatting import format_count
-    from keras_hypertinypw.op_insertion import read_specs
-    from keras_hypertinypw.planner import required_arena
-
-    specs = read_specs(content)
-    kept = sum(spec.residency == "cached" for spec in specs)
-    return (
-        f"It loads in an arena of {required_arena(content):,} B of the "
-        f"{budget:,} B given: {kept} of {format_count(len(specs), 'kernel')} "
-        "stay there, the others are made at every inference."
-    )
 
 
 def evaluate(options: argparse.Namespace) -> Outcome:

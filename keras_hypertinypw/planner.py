@@ -7,10 +7,11 @@ import itertools
 from collections.abc import Iterator
 
 from keras_hypertinypw import checks
-from keras_hypertinypw.arena import ArenaModel, predict_arena, read_arena
+from keras_hypertinypw.arena import ArenaModel, read_arena
 from keras_hypertinypw.arena_layout import TARGETS
 from keras_hypertinypw.cost_model import synthesis_instructions
 from keras_hypertinypw.errors import ConversionError
+from keras_hypertinypw.formatting import format_count
 from keras_hypertinypw.memory_planner import align, live_bytes
 from keras_hypertinypw.op_insertion import read_specs
 from keras_hypertinypw.op_options import set_residencies
@@ -125,18 +126,23 @@ def smallest_budget(model_content: bytes) -> int:
     return _smallest_budget(_problem(model_content))
 
 
-def required_arena(model_content: bytes) -> int:
-    """Returns the arena that a file loads in as it is, on host and board.
+def describe_residencies(model_content: bytes, arena_budget: int) -> str:
+    """Says what an arena budget came to.
 
     Args:
-        model_content: Bytes of a `.tflite`.
+        model_content: Bytes of what `fit_arena` returned.
+        arena_budget: Size of the tensor arena, in bytes.
 
     Raises:
         ConversionError: If the arena cannot be predicted.
     """
-    return max(
-        predict_arena(model_content, target).required_bytes
-        for target in TARGETS
+    choice = tuple(spec.residency for spec in read_specs(model_content))
+    required = _problem(model_content).required(choice)
+    return (
+        f"It loads in an arena of {required:,} B of the {arena_budget:,} B "
+        f"given: {choice.count('cached')} of "
+        f"{format_count(len(choice), 'kernel')} stay there, the others are "
+        "made at every inference."
     )
 
 

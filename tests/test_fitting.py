@@ -101,7 +101,7 @@ def test_the_command_trains_the_same_network(kind):
     )
     words = fit_report.train_command(config).split()
     options = cli.build_parser().parse_args(words[1:])
-    assert cli.commands.train_config(options) == config
+    assert cli.training_commands.train_config(options) == config
 
 
 def test_a_budget_that_holds_nothing_is_refused(tmp_path):

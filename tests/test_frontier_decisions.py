@@ -1,8 +1,6 @@
 """What the frontier's networks decided: rows and differences follow from it."""
 
 import functools
-import json
-import pathlib
 
 import benchmark_modules
 import pytest
@@ -11,17 +9,13 @@ import real_data
 from keras_hypertinypw import tasks
 from keras_hypertinypw.evaluation import metrics
 
-frontier_decisions = benchmark_modules.load("frontier_decisions")
-frontier_tasks = frontier_decisions.frontier_tasks
-RESULTS = pathlib.Path(__file__).parent.parent / "benchmarks/results"
-ROWS = [
-    json.loads(line)
-    for line in (RESULTS / "frontier.jsonl").read_text().splitlines()
-]
+differences = benchmark_modules.load("frontier_differences")
+frontier_decisions = differences.frontier_decisions
+frontier_tasks = differences.frontier_tasks
 DECIDED = [
     row
-    for row in ROWS
-    if row.get("fits", True) and frontier_decisions.path_of(row).exists()
+    for row in differences.read_rows()
+    if frontier_decisions.path_of(row).exists()
 ]
 FOLDERS = {
     "arabic_40": "arabic_speech_commands_mfcc",
@@ -49,15 +43,12 @@ def test_decisions_give_the_row(row):
 
 
 def test_every_file_is_a_rows():
-    files = set((RESULTS / "decisions").glob("*.npz"))
+    files = set(frontier_decisions.FOLDER.glob("*.npz"))
     assert files and files == set(map(frontier_decisions.path_of, DECIDED))
 
 
 def test_a_pair_without_decisions_keeps_the_line_that_it_had(monkeypatch):
-    differences = benchmark_modules.load("frontier_differences")
-    monkeypatch.setattr(
-        differences.frontier_decisions, "read", lambda row: None
-    )
+    monkeypatch.setattr(frontier_decisions, "read", lambda row: None)
     place = {"task": "mitdb", "budget_kb": 16, "seed": 0}
     pair = [{**place, "contender": name} for name in ("gen_1", "int4")]
     line = {**place, "generated": "gen_1", "stored": "int4", "difference": 0.5}

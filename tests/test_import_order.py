@@ -58,7 +58,7 @@ KERAS_WORLD = {
     "width_search",
 }
 # Import the above, but only in functions that need it.
-LAZY = {"__init__", "cli", "commands"}
+LAZY = {"__init__", "cli", "commands", "training_commands"}
 
 
 def module_name(path):
