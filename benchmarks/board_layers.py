@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
+from keras_hypertinypw.custom_ops import GENERATE_PW_OP
 from keras_hypertinypw.flatbuffer import (
     custom_name,
     operator_name,
@@ -21,7 +22,6 @@ from keras_hypertinypw.flatbuffer import (
     tensor_shape,
     zero_points,
 )
-from keras_hypertinypw.op_insertion import GENERATE_PW_OP
 
 # As LayerKind in layers.h.
 LAYER_KINDS = (

@@ -23,13 +23,14 @@ from board_file import BoardFile, add_spec
 from board_layers import LAYER_KINDS, Layer, layer_of
 
 from keras_hypertinypw import integer, materialize
+from keras_hypertinypw.custom_ops import GENERATE_PW_OP
 from keras_hypertinypw.flatbuffer import (
     is_constant,
     read_model,
     tensor_data,
     tensor_shape,
 )
-from keras_hypertinypw.op_insertion import GENERATE_PW_OP, read_spec
+from keras_hypertinypw.op_insertion import read_spec
 
 INVOKES = 3  # As in network.cc.
 

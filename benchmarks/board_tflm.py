@@ -19,6 +19,7 @@ from keras_hypertinypw.tflm_resolver import resolver_calls
 SOURCES = (
     board.FIRMWARE / "interpreter.cc",
     board.TFLM_OPS / "generate_pw_op.cc",
+    board.TFLM_OPS / "widen_bias_op.cc",
     *board.ARITHMETIC,
 )
 # Without it structures have another layout than in TFLM's builds.
@@ -103,7 +104,8 @@ def operators_header(model_content: bytes) -> str:
     )
     return (
         '#include "generate_pw_op.h"\n'
-        '#include "tensorflow/lite/c/common.h"\n\n'
+        '#include "tensorflow/lite/c/common.h"\n'
+        '#include "widen_bias_op.h"\n\n'
         f"constexpr unsigned int kNumOperators = {len(calls)};\n\n"
         "template <typename Resolver>\n"
         "bool AddOperators(Resolver* resolver) {\n"

@@ -16,6 +16,7 @@ from keras_hypertinypw.version import __version__
 
 if TYPE_CHECKING:
     from keras_hypertinypw.arduino import ArduinoExport, export_arduino
+    from keras_hypertinypw.bias_narrowing import narrow_biases
     from keras_hypertinypw.converter import convert_keras_model
     from keras_hypertinypw.errors import ConversionError
     from keras_hypertinypw.freezing import FrozenModel, freeze
@@ -62,6 +63,7 @@ _MODULES = {
     "generator_scope": "generator",
     "load_model": "loading",
     "make_patch": "patches",
+    "narrow_biases": "bias_narrowing",
     "pack_int4": "int4",
     "quantize_model": "quantization",
     "share_generator": "shared_generator",
@@ -93,6 +95,7 @@ __all__ = [
     "load_model",
     "make_patch",
     "materialize",
+    "narrow_biases",
     "pack_int4",
     "quantize_model",
     "share_generator",

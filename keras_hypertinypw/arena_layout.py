@@ -12,6 +12,8 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Literal
 
+from keras_hypertinypw.custom_ops import CUSTOM_OPS
+
 Target = Literal["host", "board"]
 TARGETS: tuple[Target, ...] = ("host", "board")
 
@@ -51,7 +53,7 @@ class Layout:
     @property
     def known_operators(self) -> tuple[str, ...]:
         """Names of the operators whose memory is known."""
-        return tuple(sorted({*self.builtin_data, *self.op_data}))
+        return tuple(sorted({*self.builtin_data, *self.op_data, *CUSTOM_OPS}))
 
 
 # What the greedy planner takes for a buffer, and what TFLM keeps ready.

@@ -14,13 +14,13 @@ from keras_hypertinypw.arena_layout import (
     Layout,
     Target,
 )
+from keras_hypertinypw.custom_ops import CUSTOM_OPS, GENERATE_PW_OP
 from keras_hypertinypw.flatbuffer import scales, zero_points
 from keras_hypertinypw.kernel_memory import kernel_memory
 from keras_hypertinypw.kernel_search import BIAS_INPUT
 from keras_hypertinypw.lifetimes import Lifetimes, kernel_name
 from keras_hypertinypw.memory_planner import align
 from keras_hypertinypw.model_checks import OPTIONAL_TENSOR
-from keras_hypertinypw.op_insertion import GENERATE_PW_OP
 
 INT32_BYTES = 4
 # Convolutions look at their tensors twice, at the bias only once.
@@ -109,7 +109,7 @@ def _prepare(
             stack.push(size)
         kernels += name == GENERATE_PW_OP
         temporary = layout.scratch_request * requests
-        if name != GENERATE_PW_OP:
+        if name not in CUSTOM_OPS:
             seen = [*operator.inputs, *operator.outputs]
             if name in _CONVOLUTIONS:
                 seen += [*operator.inputs[:BIAS_INPUT], *operator.outputs]

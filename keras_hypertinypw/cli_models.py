@@ -23,6 +23,7 @@ def add_model_commands(subparsers: Any) -> None:
     _add_verify(subparsers)
     _add_materialize(subparsers)
     _add_int4(subparsers)
+    _add_narrow(subparsers)
     _add_slim(subparsers)
     _add_share(subparsers)
     _add_patch(subparsers)
@@ -140,12 +141,30 @@ def _add_int4(subparsers: Any) -> None:
         metavar="NAME",
         help="layers to pack, by name or part of it; all if left out",
     )
+    _add_measured_on(parser)
+
+
+def _add_measured_on(parser: Any) -> None:
     parser.add_argument(
         "--inputs",
         metavar="FILE.npy",
         help="inputs to compare outputs on, of shape (num_inputs, ...)",
     )
     add_data(parser, None)
+
+
+def _add_narrow(subparsers: Any) -> None:
+    parser = add_command(
+        subparsers,
+        "narrow",
+        commands.narrow,
+        "Store the biases of a .tflite in eight bits, which firmware needs the "
+        "op WidenBias for, and measure what that costs, as int4 does.",
+    )
+    add_model(parser)
+    add_generator(parser)
+    add_out(parser, None, "where to write the .tflite")
+    _add_measured_on(parser)
 
 
 def _add_export_arduino(subparsers: Any) -> None:

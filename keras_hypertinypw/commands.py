@@ -83,11 +83,31 @@ def _load_data(options: argparse.Namespace) -> list[Windows]:
 
 def int4(options: argparse.Namespace) -> Outcome:
     """Implements `hypertinypw int4`."""
-    from keras_hypertinypw import int4_cost
     from keras_hypertinypw.int4 import pack_int4
 
     before, generator = _read(options.model), _read_generator(options)
     after = pack_int4(before, layers=options.layers)
+    return _write_measured(options, before, after, generator)
+
+
+def narrow(options: argparse.Namespace) -> Outcome:
+    """Implements `hypertinypw narrow`."""
+    from keras_hypertinypw.bias_narrowing import narrow_biases
+
+    before, generator = _read(options.model), _read_generator(options)
+    after = narrow_biases(before)
+    return _write_measured(options, before, after, generator)
+
+
+def _write_measured(
+    options: argparse.Namespace,
+    before: bytes,
+    after: bytes,
+    generator: bytes | None,
+) -> Outcome:
+    """Writes a file whose values changed, and measures what that costs."""
+    from keras_hypertinypw import int4_cost
+
     # The file that is written still refers to it.
     files = _embedded(before, generator), _embedded(after, generator)
     cost: int4_cost.Cost

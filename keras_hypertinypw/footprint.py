@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from ai_edge_litert import schema_py_generated as schema
 
 from keras_hypertinypw.byte_ranges import Vector, count_bytes, walk_vectors
+from keras_hypertinypw.custom_ops import GENERATE_PW_OP, WIDEN_BIAS_OP
 from keras_hypertinypw.flatbuffer import (
     custom_name,
     operator_name,
@@ -20,7 +21,6 @@ from keras_hypertinypw.kernel_search import BIAS_INPUT, FILTER_INPUT
 from keras_hypertinypw.model_checks import OPTIONAL_TENSOR
 from keras_hypertinypw.op_insertion import (
     CODES_INPUT,
-    GENERATE_PW_OP,
     GENERATOR_INPUT,
     generate_operators,
     read_spec,
@@ -177,6 +177,8 @@ def _part(
     if custom_name(model, operator) == GENERATE_PW_OP:
         parts = {CODES_INPUT: "codes", GENERATOR_INPUT: "generator"}
         return parts.get(position, "other_tensors")
+    if custom_name(model, operator) == WIDEN_BIAS_OP:
+        return "biases"
     name = operator_name(model, operator)
     if name not in _FILTER_PARTS or position not in (FILTER_INPUT, BIAS_INPUT):
         return "other_tensors"

@@ -9,12 +9,9 @@ import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
 from keras_hypertinypw import checks, flatbuffer
+from keras_hypertinypw.custom_ops import GENERATE_PW_OP, check_only_source
 from keras_hypertinypw.errors import ConversionError
-from keras_hypertinypw.op_insertion import (
-    GENERATE_PW_OP,
-    GENERATOR_INPUT,
-    check_only_source,
-)
+from keras_hypertinypw.op_insertion import GENERATOR_INPUT
 from keras_hypertinypw.runtimes import Backend, LiteRtBackend, TflmBackend
 from keras_hypertinypw.spec_reader import resolve_reference
 

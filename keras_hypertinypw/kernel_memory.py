@@ -14,6 +14,7 @@ from typing import NamedTuple
 from ai_edge_litert import schema_py_generated as schema
 
 from keras_hypertinypw.arena_layout import Target
+from keras_hypertinypw.custom_ops import WIDEN_BIAS_OP
 from keras_hypertinypw.errors import ConversionError
 from keras_hypertinypw.flatbuffer import scales, tensor_shape
 from keras_hypertinypw.memory_planner import align
@@ -63,6 +64,12 @@ def kernel_memory(
         ConversionError: If a tensor is missing, or has another rank than the
             operator takes.
     """
+    if name == WIDEN_BIAS_OP:
+        sizes = [
+            math.prod(tensor_shape(graph.tensors[index])) * INT32_BYTES
+            for index in operator.outputs
+        ]
+        return KernelMemory(tuple(sizes))
     if name not in _RANKS:
         return KernelMemory()
     tensors = _require_tensors(graph, operator, name)

@@ -9,6 +9,7 @@ import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
 from keras_hypertinypw.arena_layout import LAYOUTS, Target
+from keras_hypertinypw.bias_narrowing import widen_operators
 from keras_hypertinypw.errors import ConversionError
 from keras_hypertinypw.flatbuffer import (
     DTYPES,
@@ -85,6 +86,12 @@ def find_lifetimes(model: schema.ModelT, target: Target) -> Lifetimes:
         operator.outputs[0]: number
         for number, operator in enumerate(generate_operators(model))
     }
+    # Prepare has given these their memory.
+    biases = {
+        index
+        for operator in widen_operators(model)
+        for index in operator.outputs
+    }
     # What nothing touches lives before everything else.
     tensors = [
         (
@@ -92,7 +99,7 @@ def find_lifetimes(model: schema.ModelT, target: Target) -> Lifetimes:
             kernels.get(i),
         )
         for i, tensor in enumerate(graph.tensors)
-        if not is_constant(model, tensor) and _size(tensor)
+        if not is_constant(model, tensor) and i not in biases and _size(tensor)
     ]
     return Lifetimes(tuple(tensors), tuple(scratch), len(graph.tensors))
 

@@ -1,4 +1,4 @@
-"""Folds every GeneratePW into a constant, for desktop runtimes."""
+"""Folds GeneratePW and WidenBias into constants, for desktop runtimes."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
 from keras_hypertinypw import integer
+from keras_hypertinypw.bias_narrowing import read_biases, widen_operators
 from keras_hypertinypw.flatbuffer import (
     add_buffer,
     read_model,
@@ -24,7 +25,7 @@ from keras_hypertinypw.pruning import (
 def materialize(
     model_content: bytes, *, generator: bytes | None = None
 ) -> bytes:
-    """Folds every GeneratePW op into the constant kernel that it synthesizes.
+    """Folds GeneratePW and WidenBias ops into the constants that they make.
 
     The result holds only builtin operators as far as the model does, runs in
     plain LiteRT, and is the oracle for what a device computes. In a slimmed
@@ -36,24 +37,31 @@ def materialize(
             `share_generator`.
 
     Returns:
-        Bytes of an equivalent `.tflite` without GeneratePW; `model_content`
+        Bytes of an equivalent `.tflite` without these ops; `model_content`
         itself if there is nothing to do.
 
     Raises:
-        ConversionError: If the file is damaged, a GeneratePW op is
-            malformed, or the blob that it refers to is missing.
+        ConversionError: If the file is damaged, one of the ops is malformed,
+            or the blob that it refers to is missing.
     """
     model = read_model(model_content)
-    operators = generate_operators(model)
+    generating, widening = generate_operators(model), widen_operators(model)
+    operators = [*generating, *widening]
     if not _repeat_zero_points(model) and not operators:
         return bytes(model_content)
+    made = {
+        operator.outputs[0]: integer.synthesize(
+            read_spec(model, operator, generator)
+        )
+        for operator in generating
+    }
+    for operator in widening:
+        for bias in read_biases(model, operator):
+            made[bias.index] = bias.widen()
     graph = model.subgraphs[0]
-    orphans = set()
-    for operator in operators:
-        kernel = integer.synthesize(read_spec(model, operator, generator))
-        tensor = graph.tensors[operator.outputs[0]]
-        tensor.buffer = add_buffer(model, kernel.tobytes())
-        orphans.update(operator.inputs)
+    for index, values in made.items():
+        graph.tensors[index].buffer = add_buffer(model, values.tobytes())
+    orphans = {index for operator in operators for index in operator.inputs}
     graph.operators = [op for op in graph.operators if op not in operators]
     remove_unused_tensors(model, orphans)
     prune_operator_codes(model)

@@ -29,6 +29,7 @@ SOURCES = (
     "generate_pw_shared.cc",
     "host/generate_pw_host.cc",
     "host/register_wheel.cc",
+    "host/widen_bias_wheel.cc",
 )
 _COMPILERS = ("c++", "g++", "clang++")
 

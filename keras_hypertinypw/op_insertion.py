@@ -11,6 +11,13 @@ from collections.abc import Sequence
 
 from ai_edge_litert import schema_py_generated as schema
 
+from keras_hypertinypw.custom_ops import (
+    GENERATE_PW_OP,
+    check_only_source,
+    custom_operators,
+    malformed,
+    operator_code,
+)
 from keras_hypertinypw.errors import ConversionError
 from keras_hypertinypw.flatbuffer import (
     add_buffer,
@@ -36,8 +43,6 @@ from keras_hypertinypw.spec_reader import (
     read_pointwise,
     resolve_reference,
 )
-
-GENERATE_PW_OP = "GeneratePW"
 
 CODES_INPUT = 0
 GENERATOR_INPUT = 1
@@ -115,7 +120,7 @@ def _insert_op(
     )
     codes = _add_tensor(model, f"codes{count or ''}", spec.codes_to_bytes())
     operator = schema.OperatorT()
-    operator.opcodeIndex = _operator_code(model)
+    operator.opcodeIndex = operator_code(model, GENERATE_PW_OP)
     operator.inputs = [codes, generator]
     operator.outputs = [kernel.index]
     # A list: the builder aligns nothing but numpy data of buffers.
@@ -123,20 +128,6 @@ def _insert_op(
     graph.operators.insert(first_consumer, operator)
     # Scales, shape, type and name stay; the data goes.
     graph.tensors[kernel.index].buffer = NO_BUFFER
-
-
-def _operator_code(model: schema.ModelT) -> int:
-    """Returns the index of GeneratePW's operator code, adding it if needed."""
-    for index, code in enumerate(model.operatorCodes):
-        if code.customCode in (GENERATE_PW_OP, GENERATE_PW_OP.encode()):
-            return index
-    custom = schema.BuiltinOperator.CUSTOM
-    code = schema.OperatorCodeT()
-    code.deprecatedBuiltinCode = custom
-    code.builtinCode = custom
-    code.customCode = GENERATE_PW_OP
-    model.operatorCodes.append(code)
-    return len(model.operatorCodes) - 1
 
 
 def read_specs(
@@ -166,21 +157,7 @@ def read_specs(
 
 def generate_operators(model: schema.ModelT) -> list[schema.OperatorT]:
     """Returns the GeneratePW operators, all of them in the main subgraph."""
-    found = [
-        [
-            op
-            for op in graph.operators
-            if custom_name(model, op) == GENERATE_PW_OP
-        ]
-        for graph in model.subgraphs
-    ]
-    if any(found[1:]):
-        raise ConversionError(
-            f"Expected {GENERATE_PW_OP} in the main subgraph only. Received: "
-            f"{[len(operators) for operators in found]} by subgraph. Convert "
-            "a model without control flow."
-        )
-    return found[0]
+    return custom_operators(model, GENERATE_PW_OP)
 
 
 def read_spec(
@@ -192,14 +169,18 @@ def read_spec(
     tensors = model.subgraphs[0].tensors
     indices = [*operator.inputs, *operator.outputs]
     if len(operator.inputs) != 2 or len(indices) != 3 or min(indices) < 0:
-        raise _malformed(
-            "", "2 inputs and 1 output", (operator.inputs, operator.outputs)
+        raise malformed(
+            GENERATE_PW_OP,
+            "2 inputs and 1 output",
+            (operator.inputs, operator.outputs),
         )
     kernel = tensors[operator.outputs[0]]
     name, shape = tensor_name(kernel), tensor_shape(kernel)
     if kernel.type != schema.TensorType.INT8 or min(shape, default=0) < 1:
-        raise _malformed(
-            name, "an int8 output of at least one weight", (kernel.type, shape)
+        raise malformed(
+            f"{GENERATE_PW_OP} of '{name}'",
+            "an int8 output of at least one weight",
+            (kernel.type, shape),
         )
     check_only_source(model, model.subgraphs[0], operator)
     codes = _bytes_of(model, tensors[operator.inputs[CODES_INPUT]], name)
@@ -221,48 +202,14 @@ def read_spec(
         ) from error
 
 
-def check_only_source(
-    model: schema.ModelT, graph: schema.SubGraphT, operator: schema.OperatorT
-) -> None:
-    """Checks that a kernel is what its op makes, and nothing else before.
-
-    Raises:
-        ConversionError: If something else gives the kernel a value, or
-            needs it earlier.
-    """
-    index = operator.outputs[0]
-    kernel = graph.tensors[index]
-    earlier = graph.operators[: graph.operators.index(operator)]
-    found = {
-        "constant data": is_constant(model, kernel),
-        "a variable": kernel.isVariable,
-        "an input of the model": index in graph.inputs,
-        "a use before it": any(index in op.inputs for op in earlier),
-        "another op's output": any(
-            index in op.outputs for op in graph.operators if op is not operator
-        ),
-    }
-    wrong = [what for what, is_so in found.items() if is_so]
-    if wrong:
-        expected = "to be the only source of its output"
-        raise _malformed(tensor_name(kernel), expected, ", ".join(wrong))
-
-
 def _bytes_of(
     model: schema.ModelT, tensor: schema.TensorT, kernel_name: str
 ) -> bytes:
     constant = is_constant(model, tensor)
     if tensor.type != schema.TensorType.UINT8 or not constant:
-        raise _malformed(
-            kernel_name,
+        raise malformed(
+            f"{GENERATE_PW_OP} of '{kernel_name}'",
             f"constant uint8 data in '{tensor_name(tensor)}'",
             f"type {tensor.type}, constant={constant}",
         )
     return tensor_data(model, tensor).tobytes()
-
-
-def _malformed(name: str, expected: str, received: object) -> ConversionError:
-    return ConversionError(
-        f"{GENERATE_PW_OP} of '{name}': expected {expected}. Received: "
-        f"{received}. Convert the model again."
-    )

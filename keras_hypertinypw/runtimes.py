@@ -6,8 +6,8 @@ import numpy as np
 from ai_edge_litert import interpreter as litert
 
 from keras_hypertinypw import tflm_process
+from keras_hypertinypw.custom_ops import GENERATE_PW_OP
 from keras_hypertinypw.errors import ConversionError
-from keras_hypertinypw.op_insertion import GENERATE_PW_OP
 
 
 class Backend:

@@ -9,6 +9,7 @@ import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
 from keras_hypertinypw.compact_writer import write_compact
+from keras_hypertinypw.custom_ops import GENERATE_PW_OP
 from keras_hypertinypw.errors import ConversionError
 from keras_hypertinypw.flatbuffer import (
     add_buffer,
@@ -17,7 +18,6 @@ from keras_hypertinypw.flatbuffer import (
     write_model,
 )
 from keras_hypertinypw.op_insertion import (
-    GENERATE_PW_OP,
     GENERATOR_INPUT,
     generate_operators,
     read_spec,

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from ai_edge_litert import schema_py_generated as schema
 
+from keras_hypertinypw.custom_ops import GENERATE_PW_OP, WIDEN_BIAS_OP
 from keras_hypertinypw.errors import ConversionError
 from keras_hypertinypw.flatbuffer import (
     custom_name,
@@ -13,7 +14,6 @@ from keras_hypertinypw.flatbuffer import (
     scales,
     tensor_name,
 )
-from keras_hypertinypw.op_insertion import GENERATE_PW_OP
 
 # Of Chirale_TensorFLowLite 2.0.0; later TFLM has these and more.
 _OPERATORS = frozenset(
@@ -45,10 +45,12 @@ _IRREGULAR = {
     "PADV2": "AddPadV2",
     "UNIDIRECTIONAL_SEQUENCE_LSTM": "AddUnidirectionalSequenceLSTM",
 }
-_ADD_GENERATE_PW = (
-    "AddCustom(hypertinypw::kGeneratePwOpName, "
-    "hypertinypw::Register_GENERATE_PW())"
-)
+_ADD_CUSTOM = {
+    GENERATE_PW_OP: "AddCustom(hypertinypw::kGeneratePwOpName, "
+    "hypertinypw::Register_GENERATE_PW())",
+    WIDEN_BIAS_OP: "AddCustom(hypertinypw::kWidenBiasOpName, "
+    "hypertinypw::Register_WIDEN_BIAS())",
+}
 
 
 def method(name: str) -> str:
@@ -78,12 +80,12 @@ def resolver_calls(model: schema.ModelT) -> list[str]:
     for _, operator in _operators(model):
         name = operator_name(model, operator)
         custom = custom_name(model, operator)
-        if custom == GENERATE_PW_OP:
-            calls.add(_ADD_GENERATE_PW)
+        if custom in _ADD_CUSTOM:
+            calls.add(_ADD_CUSTOM[custom])
         elif custom:
             raise ConversionError(
-                f"Expected {GENERATE_PW_OP} as the only custom operator. "
-                f"Received: {custom}. Replace the layer that it comes from, "
+                f"Expected no custom operators but {' and '.join(_ADD_CUSTOM)}."
+                f" Received: {custom}. Replace the layer that it comes from, "
                 "and convert again."
             )
         else:
@@ -103,7 +105,7 @@ def require_arduino(model: schema.ModelT) -> None:
     for graph, operator in _operators(model):
         name = operator_name(model, operator)
         custom = custom_name(model, operator)
-        if custom != GENERATE_PW_OP and name not in _OPERATORS:
+        if custom not in _ADD_CUSTOM and name not in _OPERATORS:
             raise ConversionError(
                 "Expected operators that Chirale_TensorFLowLite 2.0.0 "
                 f"has. Received: {custom or name}. Replace the layer that "

@@ -28,7 +28,7 @@ _FRAME = struct.Struct("<IQ")  # Sizes of the JSON and of the raw bytes.
 _BUSY_SECONDS = 1.0
 
 _ARENA_TOTAL = re.compile(r"Arena allocation total (\d+) bytes")
-_REGISTERER = "HypertinypwRegisterGeneratePw"
+_REGISTERER = "HypertinypwRegisterOps"
 
 Answer = tuple[dict[str, Any], bytes]
 

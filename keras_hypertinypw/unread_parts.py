@@ -17,7 +17,9 @@ import collections
 
 from ai_edge_litert import schema_py_generated as schema
 
+from keras_hypertinypw.custom_ops import WIDEN_BIAS_OP
 from keras_hypertinypw.flatbuffer import (
+    custom_name,
     is_constant,
     operator_name,
     scales,
@@ -41,10 +43,17 @@ _INTEGERS = (schema.TensorType.INT8, schema.TensorType.INT16)
 
 
 def unread_biases(model: schema.ModelT, graph: schema.SubGraphT) -> set[int]:
-    """Returns the constant tensors whose quantization no kernel reads."""
+    """Returns the stored tensors whose quantization no kernel reads.
+
+    What WidenBias makes counts as stored.
+    """
     unread: set[int] = set()
+    widened: set[int] = set()
     read = set(graph.inputs) | set(graph.outputs)
     for operator in graph.operators:
+        if custom_name(model, operator) == WIDEN_BIAS_OP:
+            widened.update(operator.outputs)
+            continue
         bias = _unread_bias(model, graph, operator)
         for position, index in enumerate(operator.inputs):
             (unread if position == bias else read).add(index)
@@ -53,7 +62,8 @@ def unread_biases(model: schema.ModelT, graph: schema.SubGraphT) -> set[int]:
     return {
         index
         for index in unread - read
-        if index >= 0 and is_constant(model, graph.tensors[index])
+        if index in widened
+        or (index >= 0 and is_constant(model, graph.tensors[index]))
     }
 
 

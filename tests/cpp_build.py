@@ -31,6 +31,7 @@ ARITHMETIC = (
 # Off on the host, unless a test wants it.
 LANES = "-DHYPERTINYPW_LANES=1"
 GLUE = "generate_pw_op.cc"
+WIDEN_BIAS = "widen_bias_op.cc"
 
 
 def run(command: Sequence[str | pathlib.Path]) -> str:

@@ -22,6 +22,7 @@ COMMANDS = (
     "verify",
     "materialize",
     "int4",
+    "narrow",
     "slim",
     "share",
     "patch",
@@ -63,7 +64,10 @@ def test_bad_usage_exits_with_2(arguments, capsys):
 
 @pytest.mark.parametrize(
     "command",
-    ["verify", "footprint", "evaluate", "materialize", "int4", "slim"],
+    [
+        *("verify", "footprint", "evaluate", "materialize", "int4", "narrow"),
+        "slim",
+    ],
 )
 def test_a_truncated_file_is_one_clear_error(command, tmp_path, capsys):
     path = tmp_path / "short.tflite"
@@ -72,6 +76,7 @@ def test_a_truncated_file_is_one_clear_error(command, tmp_path, capsys):
     extra = {
         "materialize": ["--out", out],
         "int4": ["--out", out],
+        "narrow": ["--out", out],
         "slim": [out],
     }.get(command, [])
     assert cli.main([command, str(path), *extra]) == 2

@@ -14,6 +14,7 @@ from dense_models import (
 )
 
 from keras_hypertinypw import integer
+from keras_hypertinypw.custom_ops import GENERATE_PW_OP
 from keras_hypertinypw.errors import ConversionError
 from keras_hypertinypw.flatbuffer import (
     add_buffer,
@@ -30,7 +31,6 @@ from keras_hypertinypw.flatbuffer import (
 )
 from keras_hypertinypw.kernel_search import KernelTensor, find_kernel
 from keras_hypertinypw.op_insertion import (
-    GENERATE_PW_OP,
     generate_operators,
     insert_generate_ops,
     read_specs,

@@ -19,6 +19,7 @@ from dense_models import dense_model, random_specs
 from object_mutations import ObjectMutator
 
 from keras_hypertinypw import integer
+from keras_hypertinypw.custom_ops import GENERATE_PW_OP
 from keras_hypertinypw.errors import ConversionError
 from keras_hypertinypw.flatbuffer import (
     custom_name,
@@ -33,7 +34,6 @@ from keras_hypertinypw.footprint import footprint
 from keras_hypertinypw.interpreter import Interpreter
 from keras_hypertinypw.materialize import materialize
 from keras_hypertinypw.op_insertion import (
-    GENERATE_PW_OP,
     generate_operators,
     insert_generate_ops,
     read_specs,

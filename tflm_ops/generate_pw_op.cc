@@ -125,7 +125,7 @@ TfLiteStatus Invoke(TfLiteContext* context, TfLiteNode* node) {
 
 }  // namespace
 
-GeneratePwRegistration* Register_GENERATE_PW() {
+OpRegistration* Register_GENERATE_PW() {
   // No reset callback: a cached kernel survives Reset(), which AllocateTensors
   // itself calls at its end.
 #ifdef HYPERTINYPW_TFLITE_REGISTRATION

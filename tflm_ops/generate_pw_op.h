@@ -9,31 +9,14 @@
 #define HYPERTINYPW_TFLM_OPS_GENERATE_PW_OP_H_
 
 #include "generate_pw_shared.h"
-
-// Until mid-2023, TFLM registered ops with TensorFlow Lite's own structure; the
-// Arduino library Chirale_TensorFLowLite 2.0.0 is of that time.
-#if __has_include("tensorflow/lite/c/common.h") && \
-                  !__has_include("tensorflow/lite/micro/micro_common.h")
-#define HYPERTINYPW_TFLITE_REGISTRATION
-#endif
-
-// From TFLM's headers. Not included, so that code that only wants the op's name
-// needs none.
-struct TFLMRegistration;
-struct TfLiteRegistration;
+#include "op_registration.h"
 
 namespace hypertinypw {
-
-#ifdef HYPERTINYPW_TFLITE_REGISTRATION
-using GeneratePwRegistration = TfLiteRegistration;
-#else
-using GeneratePwRegistration = const TFLMRegistration;
-#endif
 
 constexpr char kGeneratePwOpName[] = "GeneratePW";
 
 // What AddCustom takes.
-GeneratePwRegistration* Register_GENERATE_PW();
+OpRegistration* Register_GENERATE_PW();
 
 }  // namespace hypertinypw
 

@@ -1,4 +1,4 @@
-// GeneratePW for sketches with Chirale_TensorFLowLite; see README.md.
+// GeneratePW and WidenBias for sketches with Chirale_TensorFLowLite; see README.md.
 
 #ifndef HYPERTINYPW_H_
 #define HYPERTINYPW_H_
@@ -7,5 +7,6 @@
 #include <Chirale_TensorFlowLite.h>
 
 #include "generate_pw_op.h"
+#include "widen_bias_op.h"
 
 #endif  // HYPERTINYPW_H_

@@ -3,9 +3,15 @@
 #include "Arduino.h"
 #include "generate_pw_op.h"
 #include "tensorflow/lite/c/common.h"
+#include "widen_bias_op.h"
 
-// The sketch is tested here, and the op elsewhere.
+// The sketch is tested here, and the ops elsewhere.
 TfLiteRegistration* hypertinypw::Register_GENERATE_PW() {
+  static TfLiteRegistration registration;
+  return &registration;
+}
+
+TfLiteRegistration* hypertinypw::Register_WIDEN_BIAS() {
   static TfLiteRegistration registration;
   return &registration;
 }

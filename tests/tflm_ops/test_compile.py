@@ -10,13 +10,14 @@ from cpp_build import (
     REPOSITORY,
     STRICT,
     TFLM_OPS,
+    WIDEN_BIAS,
     arm_tool,
     host_compiler,
     run,
     tflm_flags,
 )
 
-SOURCES = (*ARITHMETIC, GLUE)
+SOURCES = (*ARITHMETIC, GLUE, WIDEN_BIAS)
 
 # Soft floating point, heap, exceptions.
 FORBIDDEN = re.compile(
@@ -29,7 +30,7 @@ INTEGER_ONLY = ("-O2", "-mgeneral-regs-only")
 
 
 def flags_for(source: str) -> list[str]:
-    return tflm_flags() if source == GLUE else []
+    return tflm_flags() if source in (GLUE, WIDEN_BIAS) else []
 
 
 @pytest.mark.parametrize("build", ["-DNDEBUG", "-DTF_LITE_STRIP_ERROR_STRINGS"])
@@ -92,8 +93,9 @@ def test_floating_point_would_be_refused(tmp_path):
 
 
 def test_logic_includes_no_framework_header():
-    # The second runs TFLM's interpreter.
-    framework = {TFLM_OPS / GLUE, TFLM_OPS / "firmware/interpreter.cc"}
+    # The last one runs TFLM's interpreter.
+    files = (GLUE, WIDEN_BIAS, "firmware/interpreter.cc")
+    framework = {TFLM_OPS / name for name in files}
     for path in TFLM_OPS.rglob("*"):
         if path.suffix in (".h", ".cc") and path not in framework:
             assert not re.search(r'#include ["<]tensorflow', path.read_text())

@@ -51,13 +51,15 @@ TfLiteStatus CountedInvoke(TfLiteContext* context, TfLiteNode* node) {
   return Register_GENERATE_PW()->invoke(context, node);
 }
 
-// Counts what GeneratePW, the only custom op, synthesizes.
+// Counts what GeneratePW synthesizes.
 class Resolver : public tflite::MicroMutableOpResolver<kNumOperators> {
  public:
   TfLiteStatus AddCustom(const char* name, const TFLMRegistration* op) {
     TFLMRegistration counted = *op;
-    counted.prepare = CountedPrepare;
-    counted.invoke = CountedInvoke;
+    if (std::strcmp(name, hypertinypw::kGeneratePwOpName) == 0) {
+      counted.prepare = CountedPrepare;
+      counted.invoke = CountedInvoke;
+    }
     return MicroMutableOpResolver::AddCustom(name, &counted);
   }
 };

@@ -1,8 +1,6 @@
-// Registers GeneratePW in the official `tflite-micro` wheel, without its
-// headers: the wheel looks up a registerer by name (dlsym) and calls it with
-// its resolver. The structures below are those of the wheel that setup.cfg
-// pins, on 64-bit Linux; what can be checked about them is checked when they
-// are used, and a wheel of another layout is an error.
+// Registers the ops in the official `tflite-micro` wheel, without its headers:
+// the wheel looks up a registerer by name (dlsym) and calls it with its
+// resolver.
 //
 // This follows generate_pw_op.cc step by step. Besides, it counts syntheses and
 // keeps what Python wants to see.
@@ -21,76 +19,20 @@
 #include "../generate_pw_format.h"
 #include "../generate_pw_op.h"
 #include "../generate_pw_shared.h"
+#include "wheel.h"
+#include "widen_bias_wheel.h"
 
 namespace hypertinypw {
-namespace {
 
-// TfLiteStatus, TfLiteType and BuiltinOperator values.
-constexpr int kOk = 0;
-constexpr int kError = 1;
-constexpr int kTypeUInt8 = 3;
-constexpr int kTypeInt8 = 9;
-constexpr int kBuiltinCustom = 32;
-constexpr int kMaxBuiltinCode = 1024;
+AllocatePersistentBufferFn allocate_persistent_buffer = nullptr;
+GetEvalTensorFn get_eval_tensor = nullptr;
+
+namespace {
 
 constexpr int kCodesTensor = 0;
 constexpr int kGeneratorTensor = 1;
 constexpr int kKernelTensor = 0;
-
-struct IntArray {
-  int32_t size;
-  int32_t data[1];  // In truth `size` long.
-};
-
-struct EvalTensor {
-  void* data;
-  IntArray* dims;
-  int32_t type;
-};
-
-struct Context;
-
-struct Node {
-  IntArray* inputs;
-  IntArray* outputs;
-  IntArray* intermediates;
-  void* user_data;
-  void* builtin_data;
-  const void* custom_initial_data;
-  int32_t custom_initial_data_size;
-};
-
-struct Registration {
-  void* (*init)(Context*, const char*, size_t);
-  void (*free)(Context*, void*);
-  int (*prepare)(Context*, Node*);
-  int (*invoke)(Context*, Node*);
-  void (*reset)(Context*, void*);
-  int32_t builtin_code;
-  const char* custom_name;
-};
-
-constexpr uint32_t kMaxRegistrations = 200;
-
-struct Resolver {
-  void* vptr;
-  Registration registrations[kMaxRegistrations];
-  uint32_t num_registrations;
-};
-
-static_assert(sizeof(void*) == 8, "The wheel is a 64-bit library.");
-static_assert(sizeof(EvalTensor) == 24, "As in the pinned wheel.");
-static_assert(offsetof(Node, custom_initial_data_size) == 48,
-              "As in the pinned wheel.");
-static_assert(sizeof(Registration) == 56, "As in the pinned wheel.");
-static_assert(offsetof(Resolver, num_registrations) == 8 + 200 * 56,
-              "As in the pinned wheel.");
-
-using AllocatePersistentBufferFn = void* (*)(Context*, size_t);
-using GetEvalTensorFn = EvalTensor* (*)(const Context*, int);
-
-AllocatePersistentBufferFn allocate_persistent_buffer = nullptr;
-GetEvalTensorFn get_eval_tensor = nullptr;
+constexpr uint32_t kNumOps = 2;  // That are registered here.
 
 char last_error[256] = "";
 
@@ -114,11 +56,7 @@ OpRecord* FindRecord(const void* state) {
   return nullptr;
 }
 
-int Fail(const char* message) {
-  std::snprintf(last_error, sizeof(last_error), "%s: %s", kGeneratePwOpName,
-                message);
-  return kError;
-}
+int Refuse(const char* message) { return Fail(kGeneratePwOpName, message); }
 
 // The symbols are C++ names of the wheel, in the order of the constants above.
 bool FindSymbols() {
@@ -142,7 +80,7 @@ bool IsPlausible(const Registration& registration) {
 
 bool IsPlausible(const Resolver& resolver) {
   const uint32_t count = resolver.num_registrations;
-  if (count == 0 || count >= kMaxRegistrations) return false;
+  if (count == 0 || count + kNumOps > kMaxRegistrations) return false;
   for (uint32_t i = 0; i < count; ++i) {
     if (!IsPlausible(resolver.registrations[i])) return false;
   }
@@ -154,7 +92,7 @@ void* Init(Context* context, const char* buffer, size_t length) {
   const FormatError error = ParseOptions(
       reinterpret_cast<const uint8_t*>(buffer), length, &initial.params);
   if (error != FormatError::kNone) {
-    Fail(FormatErrorMessage(error));
+    Refuse(FormatErrorMessage(error));
     return nullptr;
   }
   void* memory = allocate_persistent_buffer(context, sizeof(GeneratePwState));
@@ -163,13 +101,6 @@ void* Init(Context* context, const char* buffer, size_t length) {
   record->state = new (memory) GeneratePwState(initial);
   Records().push_back(std::move(record));
   return memory;
-}
-
-// Null for an omitted tensor.
-EvalTensor* GetTensor(const Context* context, const IntArray* indices,
-                      int index) {
-  const int32_t tensor = indices->data[index];
-  return tensor < 0 ? nullptr : get_eval_tensor(context, tensor);
 }
 
 // A constant has its data before the arena is planned.
@@ -205,31 +136,31 @@ int Prepare(Context* context, Node* node) {
   auto* state = static_cast<GeneratePwState*>(node->user_data);
   OpRecord* record = FindRecord(state);
   if (record == nullptr) {
-    return Fail("the tflite-micro wheel has an unknown node layout");
+    return Refuse("the tflite-micro wheel has an unknown node layout");
   }
   if (node->inputs->size != 2 || node->outputs->size != 1) {
-    return Fail("expected 2 inputs and 1 output");
+    return Refuse("expected 2 inputs and 1 output");
   }
   const EvalTensor* codes = GetTensor(context, node->inputs, kCodesTensor);
   if (!IsConstantVector(codes)) {
-    return Fail("the codes are not a constant uint8 vector");
+    return Refuse("the codes are not a constant uint8 vector");
   }
   const EvalTensor* blob = GetTensor(context, node->inputs, kGeneratorTensor);
   if (!IsConstantVector(blob)) {
-    return Fail("the generator is not a constant uint8 vector");
+    return Refuse("the generator is not a constant uint8 vector");
   }
   EvalTensor* kernel = GetTensor(context, node->outputs, kKernelTensor);
   if (kernel == nullptr || kernel->type != kTypeInt8) {
-    return Fail("the kernel is not int8");
+    return Refuse("the kernel is not int8");
   }
-  if (kernel->data != nullptr) return Fail("the kernel has data already");
+  if (kernel->data != nullptr) return Refuse("the kernel has data already");
   TensorBytes bytes = GetBytes(*codes, *blob, *kernel);
   Generator generator;
   FormatError error = ResolveReference(&bytes.blob, &bytes.blob_size);
   if (error == FormatError::kNone) {
     error = ParseTensors(bytes, &state->params, &generator);
   }
-  if (error != FormatError::kNone) return Fail(FormatErrorMessage(error));
+  if (error != FormatError::kNone) return Refuse(FormatErrorMessage(error));
   if (state->params.residency == Residency::kPerInvoke) return kOk;
 
   state->weights = static_cast<int8_t*>(allocate_persistent_buffer(
@@ -256,7 +187,7 @@ int Invoke(Context* context, Node* node) {
   if (error == FormatError::kNone) {
     error = ParseGenerator(bytes, size, &generator);
   }
-  if (error != FormatError::kNone) return Fail(FormatErrorMessage(error));
+  if (error != FormatError::kNone) return Refuse(FormatErrorMessage(error));
   Generate(FindRecord(state), *state, generator, *codes,
            static_cast<int8_t*>(kernel->data));
   state->generated = state->params.residency == Residency::kCached;
@@ -264,6 +195,12 @@ int Invoke(Context* context, Node* node) {
 }
 
 }  // namespace
+
+int Fail(const char* op, const char* message) {
+  std::snprintf(last_error, sizeof(last_error), "%s: %s", op, message);
+  return kError;
+}
+
 }  // namespace hypertinypw
 
 extern "C" {
@@ -276,15 +213,17 @@ struct HypertinypwOp {
 };
 
 // Called by the wheel with its resolver.
-bool HypertinypwRegisterGeneratePw(void* wheel_resolver) {
+bool HypertinypwRegisterOps(void* wheel_resolver) {
   using hypertinypw::Fail;
   auto* resolver = static_cast<hypertinypw::Resolver*>(wheel_resolver);
   if (!hypertinypw::FindSymbols()) {
-    Fail("the tflite-micro wheel does not export what the op needs");
+    Fail(hypertinypw::kGeneratePwOpName,
+         "the tflite-micro wheel does not export what the op needs");
     return false;
   }
   if (!hypertinypw::IsPlausible(*resolver)) {
-    Fail("the tflite-micro wheel has an unknown resolver layout");
+    Fail(hypertinypw::kGeneratePwOpName,
+         "the tflite-micro wheel has an unknown resolver layout");
     return false;
   }
   resolver->registrations[resolver->num_registrations++] = {
@@ -295,6 +234,8 @@ bool HypertinypwRegisterGeneratePw(void* wheel_resolver) {
       nullptr,
       hypertinypw::kBuiltinCustom,
       hypertinypw::kGeneratePwOpName};
+  resolver->registrations[resolver->num_registrations++] =
+      hypertinypw::WheelWidenBias();
   return true;
 }
 

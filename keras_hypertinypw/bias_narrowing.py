@@ -1,0 +1,227 @@
+"""Stores biases in eight bits, and reads them back: WidenBias's Python side.
+
+The byte format is the section "WidenBias" of `tflm_ops/README.md`.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+from ai_edge_litert import schema_py_generated as schema
+
+from keras_hypertinypw.custom_ops import (
+    WIDEN_BIAS_OP,
+    check_only_source,
+    custom_operators,
+    malformed,
+    operator_code,
+)
+from keras_hypertinypw.errors import ConversionError
+from keras_hypertinypw.flatbuffer import (
+    add_buffer,
+    is_constant,
+    operator_name,
+    read_model,
+    tensor_data,
+    tensor_name,
+    tensor_shape,
+    write_model,
+)
+from keras_hypertinypw.kernel_search import BIAS_INPUT
+from keras_hypertinypw.model_checks import NO_BUFFER, OPTIONAL_TENSOR
+from keras_hypertinypw.pruning import prune_buffers
+
+FORMAT_VERSION = 1
+MAX_SHIFT = 24
+MAX_BIASES = 255  # A byte counts them.
+# A FULLY_CONNECTED's may be summed up in Prepare, before they are there.
+_LAYERS = ("CONV_2D", "DEPTHWISE_CONV_2D")
+_LIMITS = np.iinfo(np.int8)
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Bias:
+    """One bias that WidenBias makes.
+
+    Attributes:
+        index: Of its tensor.
+        values: int8 array of shape `(num_channels,)`.
+        shift: Power of two that the values are multiplied by, in `[0, 24]`.
+    """
+
+    index: int
+    values: np.ndarray
+    shift: int
+
+    def widen(self) -> np.ndarray:
+        """Returns the int32 bias."""
+        return self.values.astype(np.int32) << self.shift
+
+
+def round_bias(bias: np.ndarray) -> tuple[np.ndarray, int]:
+    """Returns the nearest int8 values, and the least shift that will do.
+
+    Args:
+        bias: int32 array, in steps of the accumulator. Ties round upwards.
+    """
+    wide, shift = bias.astype(np.int64), 0
+    while True:
+        values = wide + (1 << shift >> 1) >> shift
+        inside = (values >= _LIMITS.min) & (values <= _LIMITS.max)
+        if inside.all():
+            return values.astype(np.int8), shift
+        shift += 1
+
+
+def narrow_biases(model_content: bytes) -> bytes:
+    """Stores the biases of convolutions in eight bits and a shift each.
+
+    A WidenBias op at the start of the graph makes the 32-bit biases again,
+    once, before the first inference. Each is off by at most half of its
+    layer's shift, which changes outputs; what that costs is for data to say
+    (`compare_outputs`, `hypertinypw narrow`). Pack kernels first: `pack_int4`
+    scales stored biases only.
+
+    Args:
+        model_content: Bytes of an int8 `.tflite`, with or without GeneratePW.
+
+    Returns:
+        Bytes of a `.tflite` three bytes a channel smaller, less some 100 for
+        the op; firmware needs the op's code (`tflm_ops/widen_bias_op.cc`).
+
+    Raises:
+        ConversionError: If the file is damaged, has WidenBias already, or has
+            no bias that can be narrowed.
+    """
+    model = read_model(model_content)
+    if widen_operators(model):
+        raise ConversionError(
+            f"Expected a model without {WIDEN_BIAS_OP}. Received: one that "
+            "stores its biases in eight bits already. Use it as it is."
+        )
+    biases = [
+        Bias(index, *round_bias(tensor_data(model, _tensor(model, index))))
+        for index in _find_biases(model)
+    ]
+    if not biases:
+        raise ConversionError(
+            "Expected a CONV_2D or DEPTHWISE_CONV_2D with a constant int32 "
+            "bias. Received: none. There is nothing to narrow."
+        )
+    _insert_op(model, biases)
+    prune_buffers(model)
+    return write_model(model)
+
+
+def _tensor(model: schema.ModelT, index: int) -> schema.TensorT:
+    return model.subgraphs[0].tensors[index]
+
+
+def _find_biases(model: schema.ModelT) -> list[int]:
+    """Returns tensors that convolutions alone read as their bias."""
+    graph = model.subgraphs[0]
+    found: dict[int, bool] = dict.fromkeys(graph.outputs, False)
+    for operator in graph.operators:
+        is_layer = operator_name(model, operator) in _LAYERS
+        for position, index in enumerate(operator.inputs):
+            is_bias = is_layer and position == BIAS_INPUT
+            found[index] = found.get(index, True) and is_bias
+    return [
+        index
+        for index, is_bias in found.items()
+        if is_bias and index != OPTIONAL_TENSOR and _is_int32(model, index)
+    ][:MAX_BIASES]
+
+
+def _is_int32(model: schema.ModelT, index: int) -> bool:
+    tensor = _tensor(model, index)
+    return (
+        tensor.type == schema.TensorType.INT32
+        and len(tensor_shape(tensor)) == 1
+        and not tensor.isVariable
+        and is_constant(model, tensor)
+    )
+
+
+def _insert_op(model: schema.ModelT, biases: list[Bias]) -> None:
+    graph = model.subgraphs[0]
+    data = b"".join(bias.values.tobytes() for bias in biases)
+    values = schema.TensorT()
+    values.name = "biases"
+    values.type = schema.TensorType.INT8
+    values.shape = [len(data)]
+    values.buffer = add_buffer(model, data)
+    graph.tensors.append(values)
+    operator = schema.OperatorT()
+    operator.opcodeIndex = operator_code(model, WIDEN_BIAS_OP)
+    operator.inputs = [len(graph.tensors) - 1]
+    operator.outputs = [bias.index for bias in biases]
+    shifts = [bias.shift for bias in biases]
+    operator.customOptions = [FORMAT_VERSION, len(biases), *shifts]
+    graph.operators.insert(0, operator)
+    for bias in biases:
+        graph.tensors[bias.index].buffer = NO_BUFFER
+
+
+def widen_operators(model: schema.ModelT) -> list[schema.OperatorT]:
+    """Returns the WidenBias operators, all of them in the main subgraph."""
+    return custom_operators(model, WIDEN_BIAS_OP)
+
+
+def read_biases(model: schema.ModelT, operator: schema.OperatorT) -> list[Bias]:
+    """Reads one WidenBias operator.
+
+    Raises:
+        ConversionError: If it says what `tflm_ops/README.md` does not allow.
+    """
+    options = operator.customOptions
+    options = b"" if options is None else bytes(options)
+    outputs = list(operator.outputs)
+    if options[:2] != bytes([FORMAT_VERSION, len(outputs) & 0xFF]):
+        raise malformed(
+            WIDEN_BIAS_OP,
+            f"options of version {FORMAT_VERSION} for {len(outputs)} biases",
+            options[:2].hex() or "none",
+        )
+    shifts = options[2:]
+    if len(shifts) != len(outputs) or max(shifts, default=0) > MAX_SHIFT:
+        raise malformed(
+            WIDEN_BIAS_OP,
+            f"a shift in [0, {MAX_SHIFT}] for each bias",
+            shifts.hex(),
+        )
+    if len(operator.inputs) != 1 or min([*operator.inputs, *outputs]) < 0:
+        raise malformed(
+            WIDEN_BIAS_OP,
+            "1 input, and outputs",
+            (operator.inputs, operator.outputs),
+        )
+    tensor = _tensor(model, operator.inputs[0])
+    is_int8 = tensor.type == schema.TensorType.INT8
+    if not is_int8 or not is_constant(model, tensor):
+        raise malformed(
+            WIDEN_BIAS_OP,
+            f"constant int8 data in '{tensor_name(tensor)}'",
+            f"type {tensor.type}, constant={is_constant(model, tensor)}",
+        )
+    values = tensor_data(model, tensor)
+    shapes = [tensor_shape(_tensor(model, index)) for index in outputs]
+    types = {_tensor(model, index).type for index in outputs}
+    sizes = [shape[0] if len(shape) == 1 else 0 for shape in shapes]
+    if (
+        types != {schema.TensorType.INT32}
+        or min(sizes) < 1
+        or (sum(sizes),) != values.shape
+    ):
+        raise malformed(
+            WIDEN_BIAS_OP,
+            f"int32 biases of {values.shape} values in all",
+            f"types {sorted(types)}, shapes {shapes}",
+        )
+    check_only_source(model, model.subgraphs[0], operator)
+    parts = np.split(values, np.cumsum(sizes)[:-1])
+    return [
+        Bias(index, part, shift)
+        for index, part, shift in zip(outputs, parts, shifts, strict=True)
+    ]
