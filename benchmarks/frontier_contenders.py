@@ -18,9 +18,11 @@ from frontier_layers import (
     split_low_rank,
 )
 
+from keras_hypertinypw.bias_narrowing import narrow_biases
 from keras_hypertinypw.freezing import to_dense_tflite
 from keras_hypertinypw.generator import BaseGenerator
 from keras_hypertinypw.int4 import pack_int4
+from keras_hypertinypw.materialize import materialize
 from keras_hypertinypw.runs import to_tflite
 from keras_hypertinypw.slim import slim
 
@@ -41,6 +43,7 @@ class Contender:
         least_width: Least channels; a kernel has to hold a block.
         rewrite: Changes the float network.
         finish: Changes the slimmed file.
+        narrow: Whether biases take eight bits, and WidenBias to read them.
         fixed: Whether the generator is random and stays so, the same in every
             network, so that several can share it without training together.
     """
@@ -52,6 +55,7 @@ class Contender:
     least_width: int = 2
     rewrite: Callable[[keras.Model], keras.Model] | None = None
     finish: Callable[[bytes], bytes] | None = None
+    narrow: bool = False
     fixed: bool = False
 
     @property
@@ -83,12 +87,18 @@ class Contender:
         if self.finish:
             # What `finish` compresses must not be packed.
             return pack_int4(to_dense_tflite(model), layers=_NOT_POINTWISE)
-        return to_tflite(
+        content = to_tflite(
             model,
             stored=not self.needs_op,
             kernel_bits=self.kernel_bits,
             verify=False,  # `frontier_training` compares trained ones.
         )
+        return narrow_biases(content) if self.narrow else content
+
+    def dense(self, model: keras.Model) -> bytes:
+        """Returns the same network without custom ops, to be scored."""
+        content = to_dense_tflite(model)
+        return materialize(narrow_biases(content)) if self.narrow else content
 
     def shrink(self, content: bytes) -> bytes:
         """Returns the file as it is flashed."""
@@ -118,6 +128,7 @@ def _fix_generator(model: keras.Model) -> None:
 
 def _generated(
     *,
+    narrow: bool = False,
     fixed: bool = False,
     rewrite: Callable[[keras.Model], keras.Model] | None = None,
     **options: Any,
@@ -133,6 +144,7 @@ def _generated(
         kernel_bits=4,
         least_width=8,
         rewrite=rewrite,
+        narrow=narrow,
         fixed=fixed,
     )
 
@@ -158,6 +170,7 @@ CONTENDERS = {
     "gen_2": _generated(code_bits=2),
     "gen_1_small": _generated(hidden_units=(8,), code_dim=8, block_size=8),
     "gen_1_one_scale": _generated(rewrite=one_scale_each),
+    "gen_1_bias8": _generated(narrow=True),
     "gen_1_fixed": _generated(fixed=True),
     "tied": Contender("tied", TiedKernel),
     "lut_1": _lut(1),

@@ -18,7 +18,7 @@ from keras_hypertinypw.flatbuffer import (
     tensor_shape,
 )
 from keras_hypertinypw.op_insertion import read_specs
-from keras_hypertinypw.op_size import op_code_bytes
+from keras_hypertinypw.op_size import op_code_bytes, widen_bias_code_bytes
 
 KIB = 1024
 _MULTIPLY_ACCUMULATE = ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED")
@@ -28,7 +28,8 @@ def code_bytes(contender: Contender) -> int:
     """Flash of the code that a contender's file needs beside stock kernels."""
     if contender.family == "lut":
         return frontier_lut.code_bytes()
-    return op_code_bytes(fastest=False) if contender.needs_op else 0
+    code = op_code_bytes(fastest=False) if contender.needs_op else 0
+    return code + contender.narrow * widen_bias_code_bytes()
 
 
 def untrained_sizes(

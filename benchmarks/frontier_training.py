@@ -20,7 +20,6 @@ from tqdm import tqdm
 from keras_hypertinypw.datasets.splits import SPLITS
 from keras_hypertinypw.datasets.windows import Windows
 from keras_hypertinypw.files import write_atomically, write_json
-from keras_hypertinypw.freezing import to_dense_tflite
 from keras_hypertinypw.interpreter import Interpreter
 
 _COMPARED = 64  # Windows.
@@ -67,7 +66,7 @@ def run(
         checkpoint_dir=folder / "checkpoints",
         augment=task.augment,
     )
-    dense = to_dense_tflite(trained.model)
+    dense = contender.dense(trained.model)
     content = contender.convert(trained.model)
     _require_equal(content, dense, test.x[:: len(test) // _COMPARED])
     logits, result = score(name, dense, data)

@@ -1,6 +1,6 @@
 """Stores biases in eight bits, and reads them back: WidenBias's Python side.
 
-The byte format is the section "WidenBias" of `tflm_ops/README.md`.
+The byte format is defined in `tflm_ops/widen_bias.md`.
 """
 
 from __future__ import annotations
@@ -33,6 +33,7 @@ from keras_hypertinypw.model_checks import NO_BUFFER, OPTIONAL_TENSOR
 from keras_hypertinypw.pruning import prune_buffers
 
 FORMAT_VERSION = 1
+HEADER_SIZE = 2
 MAX_SHIFT = 24
 MAX_BIASES = 255  # A byte counts them.
 # A FULLY_CONNECTED's may be summed up in Prepare, before they are there.
@@ -173,29 +174,31 @@ def read_biases(model: schema.ModelT, operator: schema.OperatorT) -> list[Bias]:
     """Reads one WidenBias operator.
 
     Raises:
-        ConversionError: If it says what `tflm_ops/README.md` does not allow.
+        ConversionError: If `tflm_ops/widen_bias.md` does not allow it.
     """
     options = operator.customOptions
     options = b"" if options is None else bytes(options)
     outputs = list(operator.outputs)
-    if options[:2] != bytes([FORMAT_VERSION, len(outputs) & 0xFF]):
+    if options[:HEADER_SIZE] != bytes([FORMAT_VERSION, len(outputs) & 0xFF]):
         raise malformed(
             WIDEN_BIAS_OP,
             f"options of version {FORMAT_VERSION} for {len(outputs)} biases",
-            options[:2].hex() or "none",
+            options[:HEADER_SIZE].hex() or "none",
         )
-    shifts = options[2:]
+    shifts = options[HEADER_SIZE:]
     if len(shifts) != len(outputs) or max(shifts, default=0) > MAX_SHIFT:
         raise malformed(
             WIDEN_BIAS_OP,
             f"a shift in [0, {MAX_SHIFT}] for each bias",
             shifts.hex(),
         )
-    if len(operator.inputs) != 1 or min([*operator.inputs, *outputs]) < 0:
+    indices = [*operator.inputs, *outputs]
+    is_connected = len(operator.inputs) == 1 and min(indices) >= 0
+    if not is_connected or len(set(indices)) < len(indices):
         raise malformed(
             WIDEN_BIAS_OP,
-            "1 input, and outputs",
-            (operator.inputs, operator.outputs),
+            "1 input, and another tensor for each output",
+            (list(operator.inputs), outputs),
         )
     tensor = _tensor(model, operator.inputs[0])
     is_int8 = tensor.type == schema.TensorType.INT8

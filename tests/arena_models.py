@@ -14,6 +14,7 @@ import user_models
 from keras_hypertinypw import (
     WeightGenerator,
     freeze,
+    narrow_biases,
     pack_int4,
     quantize_model,
     swap_pointwise,
@@ -97,6 +98,7 @@ NETWORKS = {
     "mitdb_int4": lambda: pack_int4(example("stored")),
     "mitdb_generated_int4": lambda: pack_int4(example()),
     "dense_int4": lambda: pack_int4(dense_models.stock_model()),
+    "mitdb_narrow": lambda: narrow_biases(example()),
     "ds_cnn_int4": lambda: pack_int4(swapped("ds_cnn")),
     **{name: functools.partial(swapped, name) for name in _BUILDERS},
     **{

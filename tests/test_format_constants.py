@@ -5,10 +5,12 @@ import re
 import pytest
 from cpp_build import TFLM_OPS
 
-from keras_hypertinypw import spec
+from keras_hypertinypw import bias_narrowing, spec
 
 README = (TFLM_OPS / "README.md").read_text()
 HEADER = (TFLM_OPS / "generate_pw_format.h").read_text()
+WIDEN_BIAS_PAGE = (TFLM_OPS / "widen_bias.md").read_text()
+WIDEN_BIAS_HEADER = (TFLM_OPS / "widen_bias.h").read_text()
 
 INTEGERS = (
     "FORMAT_VERSION",
@@ -33,18 +35,18 @@ INTEGERS = (
 )
 
 
-def cpp_integer(name: str) -> int:
+def cpp_integer(name: str, header: str = HEADER) -> int:
     cpp_name = "k" + name.title().replace("_", "")
-    match = re.search(rf"constexpr int {cpp_name} = (\d+);", HEADER)
-    assert match, f"{cpp_name} is not in generate_pw_format.h"
+    match = re.search(rf"constexpr int {cpp_name} = (\d+);", header)
+    assert match, f"{cpp_name} is not in the header"
     return int(match[1])
 
 
-def tables() -> dict[str, list[tuple[int, int, str, str]]]:
-    """Returns the README's tables of (offset, size, field, values)."""
+def tables(page: str = README) -> dict[str, list[tuple[int, int, str, str]]]:
+    """Returns a page's tables of (offset, size, field, values)."""
     found: dict[str, list[tuple[int, int, str, str]]] = {}
     title = ""
-    for line in README.splitlines():
+    for line in page.splitlines():
         if line.startswith("## ") or re.match(r"(Header|Then `num_lay)", line):
             title = line
         row = re.match(r"\| (\d+) \| (\d+) \| `(\w+)` \| (.*) \|", line)
@@ -148,3 +150,24 @@ def test_readme_places_the_crc_where_spec_does():
     ):
         offsets = {name: offset for offset, _, name, _ in table}
         assert offsets["crc32"] == offset
+
+
+def test_widen_bias_has_the_same_numbers_everywhere():
+    ((*_, version), (offset, *_), (header_size, *_, shifts)) = next(
+        iter(tables(WIDEN_BIAS_PAGE).values())
+    )
+    python = bias_narrowing
+    assert int(version) == python.FORMAT_VERSION
+    assert cpp_integer("WIDEN_BIAS_VERSION", WIDEN_BIAS_HEADER) == int(version)
+    assert offset == 1
+    size = cpp_integer("WIDEN_BIAS_HEADER_SIZE", WIDEN_BIAS_HEADER)
+    assert size == header_size == python.HEADER_SIZE
+    most = cpp_integer("MAX_WIDEN_BIAS_SHIFT", WIDEN_BIAS_HEADER)
+    assert most == python.MAX_SHIFT
+    assert shifts.startswith(f"0 to {most},")
+    ((*_, counts),) = [
+        row
+        for row in next(iter(tables(WIDEN_BIAS_PAGE).values()))
+        if row[0] == 1
+    ]
+    assert counts.startswith(f"1 to {python.MAX_BIASES},")

@@ -11,6 +11,7 @@ from cpp_build import REPOSITORY, TFLM_OPS, arm_tool
 from keras_hypertinypw import native
 
 README = (TFLM_OPS / "README.md").read_text()
+WIDEN_BIAS = (TFLM_OPS / "widen_bias.md").read_text()
 
 
 def section(title):
@@ -47,13 +48,16 @@ def test_the_readme_has_the_current_flash():
         pytest.skip(f"The README quotes GCC 12.2. This is {version.strip()}.")
     script = REPOSITORY / "benchmarks/op_size.py"
     printed = subprocess.check_output([sys.executable, script], text=True)
+    sizes = json.loads(printed)
     assert [[name.strip("`"), size] for name, size in rows("Flash")] == [
-        [name, f"{size:,} B"] for name, size in json.loads(printed).items()
+        [name, f"{size:,} B"] for name, size in sizes.items()
     ]
+    assert f"takes {sizes['widen_bias_op']} B" in WIDEN_BIAS
 
 
 @pytest.mark.parametrize(
-    "path", sorted(set(re.findall(r"`([\w/]+/[\w.]+\.py)`", README)))
+    "path",
+    sorted(set(re.findall(r"`([\w/]+/[\w.]+\.py)`", README + WIDEN_BIAS))),
 )
 def test_every_file_it_names_is_there(path):
     assert (REPOSITORY / path).is_file()
