@@ -15,6 +15,7 @@ from collections.abc import Callable
 os.environ.setdefault("TF_USE_LEGACY_KERAS", "1")
 
 import arduino_faults
+import bias_faults
 import command_faults
 import file_faults
 import int4_faults
@@ -34,6 +35,7 @@ SECTIONS: dict[str, Registry] = {
     "Reading a `.tflite`": file_faults.FILES,
     "Running it": file_faults.RUNNING,
     "Packing it into four bits": int4_faults.PACKING,
+    "Storing its biases in eight bits": bias_faults.NARROWING,
     "Slimming it": slim_faults.SLIMMING,
     "Sharing a generator": share_faults.SHARING,
     "Commands": command_faults.COMMANDS,
@@ -73,7 +75,7 @@ and for TFLM |
 | what a wheel holds | `test_wheel.py` |
 | the table below | `test_faults.py`; the faults are in `model_faults.py`, \
 `swap_faults.py`, `file_faults.py`, `command_faults.py`, \
-`int4_faults.py`, `slim_faults.py`, `share_faults.py`, \
+`int4_faults.py`, `bias_faults.py`, `slim_faults.py`, `share_faults.py`, \
 `arduino_faults.py`, `survived_faults.py` |
 
 ## Faults and bad inputs
