@@ -171,6 +171,7 @@ CONTENDERS = {
     "gen_1_small": _generated(hidden_units=(8,), code_dim=8, block_size=8),
     "gen_1_one_scale": _generated(rewrite=one_scale_each),
     "gen_1_bias8": _generated(narrow=True),
+    "gen_2_bias8": _generated(code_bits=2, narrow=True),
     "gen_1_fixed": _generated(fixed=True),
     "tied": Contender("tied", TiedKernel),
     "lut_1": _lut(1),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
-from keras_hypertinypw.op_size import op_code_bytes
+from keras_hypertinypw.op_size import op_code_bytes, widen_bias_code_bytes
 
 
 @dataclasses.dataclass(frozen=True)
@@ -25,7 +25,7 @@ class Kind:
 
     @property
     def needs_op(self) -> bool:
-        """Whether its firmware needs GeneratePW."""
+        """Whether its firmware needs GeneratePW, and so WidenBias."""
         return not self.config.get("stored")
 
     @property
@@ -35,8 +35,10 @@ class Kind:
 
     @property
     def code_bytes(self) -> int:
-        """Flash of the op, without its faster path."""
-        return op_code_bytes(fastest=False) if self.needs_op else 0
+        """Flash of the ops, GeneratePW without its faster path."""
+        if not self.needs_op:
+            return 0
+        return op_code_bytes(fastest=False) + widen_bias_code_bytes()
 
 
 # The best of each family in `benchmarks/results/frontier.jsonl`.

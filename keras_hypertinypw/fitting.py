@@ -10,8 +10,10 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+import tf_keras as keras
 
 from keras_hypertinypw import runs, scoring
+from keras_hypertinypw.bias_narrowing import narrow_biases
 from keras_hypertinypw.datasets.windows import Windows
 from keras_hypertinypw.environment import versions
 from keras_hypertinypw.errors import ConversionError
@@ -184,7 +186,7 @@ def _untrained(
     config = _config(base, kind, width)
     return untrained_file(
         runs.build_model(config, windows.x.shape[1:], len(windows.classes)),
-        lambda model: runs.config_to_tflite(model, config, verify=False),
+        lambda model: _to_tflite(kind, model, config, verify=False),
         kernel_bits=kind.kernel_bits,
     )
 
@@ -199,7 +201,7 @@ def _train(
 ) -> Fitted:
     trained = runs.train_network(config, windows, validation, folder)
     with stage("Converting"):
-        content = slim(runs.config_to_tflite(trained.model, config))
+        content = slim(_to_tflite(KINDS[kind], trained.model, config))
     write_atomically(folder / "model.tflite", content)
     with Interpreter(content) as interpreter:
         logits = scoring.predict(
@@ -207,6 +209,14 @@ def _train(
         )
         arena_bytes = interpreter.arena_used_bytes or 0
     return Fitted(kind, config, content, logits.argmax(axis=1), arena_bytes)
+
+
+def _to_tflite(
+    kind: Kind, model: keras.Model, config: RunConfig, *, verify: bool = True
+) -> bytes:
+    """Converts a network; where there is an op anyway, with narrow biases."""
+    content = runs.config_to_tflite(model, config, verify=verify)
+    return narrow_biases(content) if kind.needs_op else content
 
 
 def macro_f1(windows: Windows, decisions: np.ndarray) -> float:
