@@ -165,6 +165,7 @@ def _lut(bits: int) -> Contender:
 CONTENDERS = {
     "stored_int8": Contender("stored_int8"),
     "int4": Contender("int4", kernel_bits=4),
+    "int4_bias8": Contender("int4", kernel_bits=4, narrow=True),
     "gen_1": _generated(),
     "gen_0.5": _generated(block_size=32, hidden_units=(32,)),
     "gen_2": _generated(code_bits=2),

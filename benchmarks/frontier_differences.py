@@ -7,7 +7,7 @@ Reads the rows of `frontier.py` and what their networks decided
 each budget the generated contender and the stored one that are best on
 validation meet on the same resampled patients or speakers of the test set;
 each seed is a line. Decisions are kept since 2026-11-29: a pair without keeps
-the line that it had then, or has none.
+the line that it had then, or has a difference without an interval.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ def pairs(rows: list[Row]) -> list[tuple[Row, Row]]:
 
 def compare(
     generated: Row, stored: Row, earlier: dict[tuple[Any, ...], Row]
-) -> Row | None:
+) -> Row:
     """Returns the difference of two rows, in macro-F1 on the test set.
 
     Args:
@@ -65,9 +65,11 @@ def compare(
         "generated": generated["contender"],
         "stored": stored["contender"],
     }
+    difference = generated["macro_f1"] - stored["macro_f1"]
     decisions = [frontier_decisions.read(row) for row in (generated, stored)]
     if decisions[0] is None or decisions[1] is None:
-        return earlier.get(_key(found))
+        nothing = {"difference": difference, "ci_low": None, "ci_high": None}
+        return earlier.get(_key(found), {**found, **nothing})
     task = found["task"]
     test = frontier.load(frontier_tasks.trained_task(task))["test"]
     y, num_classes = frontier_tasks.truth(task, test)
@@ -80,7 +82,7 @@ def compare(
     )
     return {
         **found,
-        "difference": generated["macro_f1"] - stored["macro_f1"],
+        "difference": difference,
         "ci_low": interval.low,
         "ci_high": interval.high,
     }
@@ -101,7 +103,7 @@ def main() -> None:
         compare(*pair, earlier)
         for pair in tqdm(pairs(read_rows()), desc="Pairs")
     ]
-    content = "".join(json.dumps(row) + "\n" for row in found if row)
+    content = "".join(json.dumps(row) + "\n" for row in found)
     write_atomically(DIFFERENCES, content.encode())
     sys.stdout.write(content)
 

@@ -149,15 +149,19 @@ def difference_table(differences: list[Row]) -> str:
     for row in differences:
         budget = row["budget_kb"]
         place = f"{budget} kB" if budget else "given network"
-        value, low, high = (
-            f"{100 * row[key]:+.1f}"
-            for key in ("difference", "ci_low", "ci_high")
-        )
         lines.append(
             f"| {TITLES[row['task']]} | {place} | {row['seed']} | "
-            f"{row['generated']} | {row['stored']} | {value} [{low}, {high}] |"
+            f"{row['generated']} | {row['stored']} | {_points(row)} |"
         )
     return "\n".join(lines)
+
+
+def _points(row: Row) -> str:
+    """Returns a difference, with its interval where there is one."""
+    text = f"{100 * row['difference']:+.1f}"
+    if row["ci_low"] is None:
+        return text
+    return f"{text} [{100 * row['ci_low']:+.1f}, {100 * row['ci_high']:+.1f}]"
 
 
 def _cell(row: Row | None, best: float) -> str:

@@ -88,8 +88,8 @@ def narrow_biases(model_content: bytes) -> bytes:
         model_content: Bytes of an int8 `.tflite`, with or without GeneratePW.
 
     Returns:
-        Bytes of a `.tflite` three bytes a channel smaller, less some 100 for
-        the op; firmware needs the op's code (`tflm_ops/widen_bias_op.cc`).
+        Bytes of a `.tflite` about three bytes a channel smaller; firmware
+        needs the op's code (`tflm_ops/widen_bias_op.cc`).
 
     Raises:
         ConversionError: If the file is damaged, has WidenBias already, or has
@@ -105,6 +105,8 @@ def narrow_biases(model_content: bytes) -> bytes:
         Bias(index, *round_bias(tensor_data(model, _tensor(model, index))))
         for index in _find_biases(model)
     ]
+    # A larger shift could leave the range of 32 bits.
+    biases = [bias for bias in biases if bias.shift <= MAX_SHIFT][:MAX_BIASES]
     if not biases:
         raise ConversionError(
             "Expected a CONV_2D or DEPTHWISE_CONV_2D with a constant int32 "
@@ -132,7 +134,7 @@ def _find_biases(model: schema.ModelT) -> list[int]:
         index
         for index, is_bias in found.items()
         if is_bias and index != OPTIONAL_TENSOR and _is_int32(model, index)
-    ][:MAX_BIASES]
+    ]
 
 
 def _is_int32(model: schema.ModelT, index: int) -> bool:

@@ -138,6 +138,16 @@ def test_a_bias_that_something_else_reads_stays_wide():
     assert first not in operator.outputs and len(operator.outputs)
 
 
+def test_a_bias_that_needs_more_than_32_bits_stays_wide():
+    model = read_model(example())
+    first, second, *_ = biases(example())
+    tensor = model.subgraphs[0].tensors[first]
+    data = np.full(tensor.shape, 2**31 - 1, np.int32).tobytes()
+    tensor.buffer = add_buffer(model, data)
+    (operator,) = widen_operators(read_model(narrow_biases(write_model(model))))
+    assert first not in operator.outputs and second in operator.outputs
+
+
 def test_firmware_registers_the_op():
     calls = resolver_calls(read_model(narrow_biases(example())))
     assert any("Register_WIDEN_BIAS" in call for call in calls)

@@ -40,8 +40,9 @@ def test_a_row_is_complete(row):
     assert FIELDS <= row.keys()
     assert row["family"] in FAMILIES
     assert 0 < row["ci_low"] <= row["macro_f1"] <= row["ci_high"] <= 1
-    # GeneratePW, or TFLM's decompression.
+    # GeneratePW, TFLM's decompression, WidenBias.
     needs_code = row["family"] in ("generated", "lut")
+    needs_code |= row["contender"].endswith("_bias8")
     assert (row["op_code_bytes"] > 0) == needs_code
     assert (row["synthesis_macs"] > 0) == (row["family"] == "generated")
 

@@ -50,8 +50,12 @@ def test_every_file_is_a_rows():
 def test_a_pair_without_decisions_keeps_the_line_that_it_had(monkeypatch):
     monkeypatch.setattr(frontier_decisions, "read", lambda row: None)
     place = {"task": "mitdb", "budget_kb": 16, "seed": 0}
-    pair = [{**place, "contender": name} for name in ("gen_1", "int4")]
+    pair = [
+        {**place, "contender": name, "macro_f1": macro_f1}
+        for name, macro_f1 in (("gen_1", 0.5), ("int4", 0.25))
+    ]
     line = {**place, "generated": "gen_1", "stored": "int4", "difference": 0.5}
     earlier = {differences._key(line): line}
     assert differences.compare(*pair, earlier) is line
-    assert differences.compare(*reversed(pair), earlier) is None
+    other = differences.compare(*reversed(pair), earlier)
+    assert (other["difference"], other["ci_low"]) == (-0.25, None)
