@@ -254,7 +254,9 @@ def test_a_layer_that_tfmot_does_not_know_is_an_error():
         quantize_model(model)
 
 
-@pytest.mark.parametrize("function", [layers.Lambda(abs), abs], ids=str)
+@pytest.mark.parametrize(
+    "function", [layers.Lambda(abs), abs], ids=["lambda", "abs"]
+)
 def test_a_function_in_the_place_of_a_layer_is_an_error(function):
     inputs = keras.Input(IMAGE_SHAPE)
     model = keras.Model(inputs, function(inputs))
