@@ -1,11 +1,10 @@
-"""What biases of fewer bits would cost and save: a bound, not a contender.
+"""What biases of fewer bits cost: why WidenBias has eight.
 
     python benchmarks/bias_bits.py
 
 Rounds the 32-bit biases of the networks in `examples/given/` to a few bits,
 times one power of two for each layer, and scores them on the validation split
-(the test split is not looked at). An op could widen such biases once, as
-GeneratePW makes kernels; none does. Writes `results/bias_bits.json`.
+(the test split is not looked at). Writes `results/bias_bits.json`.
 """
 
 from __future__ import annotations
@@ -22,6 +21,7 @@ import measured_table
 from keras_hypertinypw import materialize  # isort: skip
 import numpy as np
 
+from keras_hypertinypw.bias_narrowing import round_bias
 from keras_hypertinypw.evaluation import metrics
 from keras_hypertinypw.files import write_json
 from keras_hypertinypw.flatbuffer import (
@@ -61,20 +61,10 @@ def round_biases(dense: bytes, bits: int) -> tuple[bytes, int]:
         tensor = graph.tensors[index]
         values = tensor_data(model, tensor).astype(np.int64)
         count += values.size
-        rounded = round_to_bits(values, bits).astype("<i4")
+        steps, shift = round_bias(values, bits=bits)
+        rounded = (steps << shift).astype("<i4")
         model.buffers[tensor.buffer].data = rounded.view(np.uint8)
     return write_model(model), count
-
-
-def round_to_bits(values: np.ndarray, bits: int) -> np.ndarray:
-    """Returns the nearest multiples of the least power of two that will do."""
-    limit = (1 << bits - 1) - 1
-    shift = 0
-    while True:
-        steps = np.floor(values / (1 << shift) + 0.5).astype(np.int64)
-        if np.abs(steps).max(initial=0) <= limit:
-            return steps << shift
-        shift += 1
 
 
 def measure(task: str) -> list[dict[str, Any]]:

@@ -33,12 +33,12 @@ from keras_hypertinypw.model_checks import NO_BUFFER, OPTIONAL_TENSOR
 from keras_hypertinypw.pruning import prune_buffers
 
 FORMAT_VERSION = 1
+BIAS_BITS = 8
 HEADER_SIZE = 2
 MAX_SHIFT = 24
 MAX_BIASES = 255  # A byte counts them.
 # A FULLY_CONNECTED's may be summed up in Prepare, before they are there.
 _LAYERS = ("CONV_2D", "DEPTHWISE_CONV_2D")
-_LIMITS = np.iinfo(np.int8)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -60,18 +60,24 @@ class Bias:
         return self.values.astype(np.int32) << self.shift
 
 
-def round_bias(bias: np.ndarray) -> tuple[np.ndarray, int]:
-    """Returns the nearest int8 values, and the least shift that will do.
+def round_bias(
+    bias: np.ndarray, *, bits: int = BIAS_BITS
+) -> tuple[np.ndarray, int]:
+    """Returns the nearest values of few bits, and the least shift for them.
 
     Args:
         bias: int32 array, in steps of the accumulator. Ties round upwards.
+        bits: Of a value, its sign included.
+
+    Returns:
+        int64 values in `[-2**(bits - 1), 2**(bits - 1) - 1]`, and the power
+        of two that they are multiplied by.
     """
-    wide, shift = bias.astype(np.int64), 0
+    wide, shift, limit = bias.astype(np.int64), 0, 1 << bits - 1
     while True:
         values = wide + (1 << shift >> 1) >> shift
-        inside = (values >= _LIMITS.min) & (values <= _LIMITS.max)
-        if inside.all():
-            return values.astype(np.int8), shift
+        if values.min() >= -limit and values.max() < limit:
+            return values, shift
         shift += 1
 
 
@@ -101,12 +107,13 @@ def narrow_biases(model_content: bytes) -> bytes:
             f"Expected a model without {WIDEN_BIAS_OP}. Received: one that "
             "stores its biases in eight bits already. Use it as it is."
         )
-    biases = [
-        Bias(index, *round_bias(tensor_data(model, _tensor(model, index))))
-        for index in _find_biases(model)
-    ]
-    # A larger shift could leave the range of 32 bits.
-    biases = [bias for bias in biases if bias.shift <= MAX_SHIFT][:MAX_BIASES]
+    biases: list[Bias] = []
+    for index in _find_biases(model):
+        wide = tensor_data(model, _tensor(model, index))
+        values, shift = round_bias(wide)
+        # A larger one could leave the range of 32 bits.
+        if shift <= MAX_SHIFT and len(biases) < MAX_BIASES:
+            biases.append(Bias(index, values.astype(np.int8), shift))
     if not biases:
         raise ConversionError(
             "Expected a CONV_2D or DEPTHWISE_CONV_2D with a constant int32 "
