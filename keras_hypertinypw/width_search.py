@@ -97,9 +97,10 @@ def untrained_file(
             )
             mean = layer.moving_mean
             mean.assign(rng.uniform(-0.1, 0.1, mean.shape))
-            if layer.center:
-                # A generated kernel of few rows could close every ReLU.
-                layer.beta.assign(rng.uniform(20, 40, mean.shape))
+            if layer.scale:
+                # Little beside beta, or a generated kernel of few rows, all
+                # with negative sums, would close every ReLU.
+                layer.gamma.assign(rng.uniform(0.01, 0.02, mean.shape))
         elif isinstance(layer, keras.layers.Dense):
             layer.bias.assign(rng.normal(size=layer.bias.shape))
         elif not isinstance(layer, HyperPointwise):

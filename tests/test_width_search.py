@@ -1,7 +1,9 @@
+import functools
+
 import pytest
 from ai_edge_litert import schema_py_generated as schema
 
-from keras_hypertinypw import models
+from keras_hypertinypw import WeightGenerator, models
 from keras_hypertinypw.flatbuffer import read_model
 from keras_hypertinypw.runs import to_tflite
 from keras_hypertinypw.width_search import MARGIN, untrained_file, widest
@@ -29,3 +31,15 @@ def test_a_sized_file_has_every_vector_of_a_trained_one():
     # Ten biases and two shapes.
     constants = [t for t in tensors if t.type == schema.TensorType.INT32]
     assert len({t.buffer for t in constants}) == len(constants) == 12
+
+
+def test_generated_kernels_that_close_every_relu_have_a_size_too():
+    generator = WeightGenerator(name="generator")
+    model = models.ecg_network(
+        (64, 1), 4, width=8, generator=generator, keep_first=False
+    )
+    for weight in generator.weights:
+        weight.assign(weight * 0)
+    generator.biases[-1].assign(generator.biases[-1] - 1)  # Every weight.
+    convert = functools.partial(to_tflite, stored=False, verify=False)
+    assert untrained_file(model, convert)
