@@ -49,12 +49,11 @@ def materialize(
     operators = [*generating, *widening]
     if not _repeat_zero_points(model) and not operators:
         return bytes(model_content)
-    made = {
-        operator.outputs[0]: integer.synthesize(
-            read_spec(model, operator, generator)
-        )
-        for operator in generating
-    }
+    made = {}
+    for operator in generating:
+        # Checks that there is an output.
+        kernel = integer.synthesize(read_spec(model, operator, generator))
+        made[operator.outputs[0]] = kernel
     for operator in widening:
         for bias in read_biases(model, operator):
             made[bias.index] = bias.widen()
