@@ -1,4 +1,4 @@
-// GeneratePW and WidenBias for sketches with Chirale_TensorFLowLite; see README.md.
+// GeneratePW and WidenBias with Chirale_TensorFLowLite; see README.md.
 
 #ifndef HYPERTINYPW_H_
 #define HYPERTINYPW_H_
