@@ -59,7 +59,7 @@ def round_biases(dense: bytes, bits: int) -> tuple[bytes, int]:
     count = 0
     for index in biases:
         tensor = graph.tensors[index]
-        values = tensor_data(model, tensor).astype(np.int64)
+        values = tensor_data(model, tensor)
         count += values.size
         steps, shift = round_bias(values, bits=bits)
         rounded = (steps << shift).astype("<i4")

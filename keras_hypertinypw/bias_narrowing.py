@@ -12,14 +12,14 @@ from ai_edge_litert import schema_py_generated as schema
 
 from keras_hypertinypw.custom_ops import (
     WIDEN_BIAS_OP,
+    add_vector,
     check_only_source,
     custom_operators,
+    insert_operator,
     malformed,
-    operator_code,
 )
 from keras_hypertinypw.errors import ConversionError
 from keras_hypertinypw.flatbuffer import (
-    add_buffer,
     is_constant,
     operator_name,
     read_model,
@@ -29,7 +29,7 @@ from keras_hypertinypw.flatbuffer import (
     write_model,
 )
 from keras_hypertinypw.kernel_search import BIAS_INPUT
-from keras_hypertinypw.model_checks import NO_BUFFER, OPTIONAL_TENSOR
+from keras_hypertinypw.model_checks import OPTIONAL_TENSOR
 from keras_hypertinypw.pruning import prune_buffers
 
 FORMAT_VERSION = 1
@@ -155,23 +155,17 @@ def _is_int32(model: schema.ModelT, index: int) -> bool:
 
 
 def _insert_op(model: schema.ModelT, biases: list[Bias]) -> None:
-    graph = model.subgraphs[0]
     data = b"".join(bias.values.tobytes() for bias in biases)
-    values = schema.TensorT()
-    values.name = "biases"
-    values.type = schema.TensorType.INT8
-    values.shape = [len(data)]
-    values.buffer = add_buffer(model, data)
-    graph.tensors.append(values)
-    operator = schema.OperatorT()
-    operator.opcodeIndex = operator_code(model, WIDEN_BIAS_OP)
-    operator.inputs = [len(graph.tensors) - 1]
-    operator.outputs = [bias.index for bias in biases]
+    values = add_vector(model, "biases", schema.TensorType.INT8, data)
     shifts = [bias.shift for bias in biases]
-    operator.customOptions = [FORMAT_VERSION, len(biases), *shifts]
-    graph.operators.insert(0, operator)
-    for bias in biases:
-        graph.tensors[bias.index].buffer = NO_BUFFER
+    insert_operator(
+        model,
+        0,
+        WIDEN_BIAS_OP,
+        [values],
+        [bias.index for bias in biases],
+        bytes([FORMAT_VERSION, len(biases), *shifts]),
+    )
 
 
 def widen_operators(model: schema.ModelT) -> list[schema.OperatorT]:
@@ -188,7 +182,7 @@ def read_biases(model: schema.ModelT, operator: schema.OperatorT) -> list[Bias]:
     options = operator.customOptions
     options = b"" if options is None else bytes(options)
     outputs = list(operator.outputs)
-    if options[:HEADER_SIZE] != bytes([FORMAT_VERSION, len(outputs) & 0xFF]):
+    if [*options[:HEADER_SIZE]] != [FORMAT_VERSION, len(outputs)]:
         raise malformed(
             WIDEN_BIAS_OP,
             f"options of version {FORMAT_VERSION} for {len(outputs)} biases",

@@ -6,10 +6,12 @@ from ai_edge_litert import schema_py_generated as schema
 
 from keras_hypertinypw.errors import ConversionError
 from keras_hypertinypw.flatbuffer import (
+    add_buffer,
     custom_name,
     is_constant,
     tensor_name,
 )
+from keras_hypertinypw.model_checks import NO_BUFFER
 
 GENERATE_PW_OP = "GeneratePW"
 WIDEN_BIAS_OP = "WidenBias"
@@ -28,6 +30,50 @@ def operator_code(model: schema.ModelT, name: str) -> int:
     code.customCode = name
     model.operatorCodes.append(code)
     return len(model.operatorCodes) - 1
+
+
+def add_vector(
+    model: schema.ModelT, name: str, tensor_type: int, data: bytes
+) -> int:
+    """Adds a constant vector of bytes, int8 or uint8; returns its index."""
+    tensors = model.subgraphs[0].tensors
+    tensor = schema.TensorT()
+    tensor.name = name
+    tensor.type = tensor_type
+    tensor.shape = [len(data)]
+    tensor.buffer = add_buffer(model, data)
+    tensors.append(tensor)
+    return len(tensors) - 1
+
+
+def insert_operator(
+    model: schema.ModelT,
+    position: int,
+    name: str,
+    inputs: list[int],
+    outputs: list[int],
+    options: bytes,
+) -> None:
+    """Inserts a custom op, which makes what was constant until then.
+
+    Args:
+        model: Changed in place.
+        position: Among the operators of the main subgraph.
+        name: Of the op.
+        inputs: Tensors.
+        outputs: Tensors, which lose their data, and nothing else.
+        options: Custom options.
+    """
+    graph = model.subgraphs[0]
+    operator = schema.OperatorT()
+    operator.opcodeIndex = operator_code(model, name)
+    operator.inputs = inputs
+    operator.outputs = outputs
+    # A list: the builder aligns nothing but numpy data of buffers.
+    operator.customOptions = list(options)
+    graph.operators.insert(position, operator)
+    for index in outputs:
+        graph.tensors[index].buffer = NO_BUFFER
 
 
 def custom_operators(model: schema.ModelT, name: str) -> list[schema.OperatorT]:

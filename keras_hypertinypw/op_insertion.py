@@ -13,14 +13,14 @@ from ai_edge_litert import schema_py_generated as schema
 
 from keras_hypertinypw.custom_ops import (
     GENERATE_PW_OP,
+    add_vector,
     check_only_source,
     custom_operators,
+    insert_operator,
     malformed,
-    operator_code,
 )
 from keras_hypertinypw.errors import ConversionError
 from keras_hypertinypw.flatbuffer import (
-    add_buffer,
     consumers,
     custom_name,
     is_constant,
@@ -35,7 +35,6 @@ from keras_hypertinypw.kernel_search import (
     find_kernel,
     find_kernel_tensors,
 )
-from keras_hypertinypw.model_checks import NO_BUFFER
 from keras_hypertinypw.pruning import prune_buffers
 from keras_hypertinypw.spec import GeneratorSpec, PointwiseSpec
 from keras_hypertinypw.spec_reader import (
@@ -92,19 +91,10 @@ def _add_generator(
     blob = generator.to_bytes()
     if blob not in generators:
         suffix = len(generators) or ""
-        generators[blob] = _add_tensor(model, f"generator{suffix}", blob)
+        generators[blob] = add_vector(
+            model, f"generator{suffix}", schema.TensorType.UINT8, blob
+        )
     return generators[blob]
-
-
-def _add_tensor(model: schema.ModelT, name: str, data: bytes) -> int:
-    tensors = model.subgraphs[0].tensors
-    tensor = schema.TensorT()
-    tensor.name = name
-    tensor.type = schema.TensorType.UINT8
-    tensor.shape = [len(data)]
-    tensor.buffer = add_buffer(model, data)
-    tensors.append(tensor)
-    return len(tensors) - 1
 
 
 def _insert_op(
@@ -118,16 +108,21 @@ def _insert_op(
     count = sum(
         custom_name(model, o) == GENERATE_PW_OP for o in graph.operators
     )
-    codes = _add_tensor(model, f"codes{count or ''}", spec.codes_to_bytes())
-    operator = schema.OperatorT()
-    operator.opcodeIndex = operator_code(model, GENERATE_PW_OP)
-    operator.inputs = [codes, generator]
-    operator.outputs = [kernel.index]
-    # A list: the builder aligns nothing but numpy data of buffers.
-    operator.customOptions = list(spec.options_to_bytes())
-    graph.operators.insert(first_consumer, operator)
+    codes = add_vector(
+        model,
+        f"codes{count or ''}",
+        schema.TensorType.UINT8,
+        spec.codes_to_bytes(),
+    )
     # Scales, shape, type and name stay; the data goes.
-    graph.tensors[kernel.index].buffer = NO_BUFFER
+    insert_operator(
+        model,
+        first_consumer,
+        GENERATE_PW_OP,
+        [codes, generator],
+        [kernel.index],
+        spec.options_to_bytes(),
+    )
 
 
 def read_specs(

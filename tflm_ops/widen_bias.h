@@ -1,5 +1,5 @@
-// The arithmetic and the byte format of WidenBias, version 1: README.md in this
-// directory is the definition.
+// The arithmetic and the byte format of WidenBias, version 1: widen_bias.md
+// is the definition.
 
 #ifndef HYPERTINYPW_TFLM_OPS_WIDEN_BIAS_H_
 #define HYPERTINYPW_TFLM_OPS_WIDEN_BIAS_H_
