@@ -9,6 +9,7 @@
 #include <cstring>
 #include <vector>
 
+#include "expect.h"
 #include "fake_context.h"
 #include "golden.h"
 #include "tensorflow/lite/c/common.h"
@@ -23,18 +24,9 @@ using hypertinypw::FakeContext;
 using hypertinypw::kCodes;
 using hypertinypw::kGenerator;
 using hypertinypw::kKernel;
+using hypertinypw::num_failures;
 using hypertinypw::SetSharedGenerator;
 using hypertinypw::golden::Case;
-
-int num_failures = 0;
-
-#define EXPECT(condition)                                 \
-  do {                                                    \
-    if (!(condition)) {                                   \
-      std::printf("line %d: %s\n", __LINE__, #condition); \
-      ++num_failures;                                     \
-    }                                                     \
-  } while (0)
 
 constexpr int kResidencyOffset = 2;
 constexpr int kSynthesisOffset = 3;

@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <cstdio>
 
+#include "expect.h"
 #include "fake_context.h"
 #include "tensorflow/lite/c/common.h"
 #include "tensorflow/lite/micro/micro_common.h"
@@ -18,20 +19,11 @@ void MicroPrintf(const char* format, ...) { static_cast<void>(format); }
 namespace {
 
 using hypertinypw::FakeContext;
+using hypertinypw::num_failures;
 
 constexpr int kValues = 0;
 constexpr int kFirst = 1;
 constexpr int kSecond = 2;
-
-int num_failures = 0;
-
-#define EXPECT(condition)                                 \
-  do {                                                    \
-    if (!(condition)) {                                   \
-      std::printf("line %d: %s\n", __LINE__, #condition); \
-      ++num_failures;                                     \
-    }                                                     \
-  } while (0)
 
 // TfLiteIntArray with room for its data.
 struct IntArray {
