@@ -161,6 +161,8 @@ def _lut(bits: int) -> Contender:
     )
 
 
+_SMALL = {"hidden_units": (8,), "code_dim": 8, "block_size": 8}
+
 # Generated ones are named by bits of code per weight.
 CONTENDERS = {
     "stored_int8": Contender("stored_int8"),
@@ -169,7 +171,9 @@ CONTENDERS = {
     "gen_1": _generated(),
     "gen_0.5": _generated(block_size=32, hidden_units=(32,)),
     "gen_2": _generated(code_bits=2),
-    "gen_1_small": _generated(hidden_units=(8,), code_dim=8, block_size=8),
+    "gen_1_small": _generated(**_SMALL),
+    "gen_1_small_bias8": _generated(**_SMALL, narrow=True),
+    "gen_2_small_bias8": _generated(**_SMALL, code_bits=2, narrow=True),
     "gen_1_one_scale": _generated(rewrite=one_scale_each),
     "gen_1_bias8": _generated(narrow=True),
     "gen_2_bias8": _generated(code_bits=2, narrow=True),
