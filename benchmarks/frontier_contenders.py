@@ -46,6 +46,7 @@ class Contender:
         narrow: Whether biases take eight bits, and WidenBias to read them.
         fixed: Whether the generator is random and stays so, the same in every
             network, so that several can share it without training together.
+        taught: Whether it is distilled from the given network in float.
     """
 
     family: str
@@ -57,6 +58,7 @@ class Contender:
     finish: Callable[[bytes], bytes] | None = None
     narrow: bool = False
     fixed: bool = False
+    taught: bool = False
 
     @property
     def needs_op(self) -> bool:
@@ -130,6 +132,7 @@ def _generated(
     *,
     narrow: bool = False,
     fixed: bool = False,
+    taught: bool = False,
     rewrite: Callable[[keras.Model], keras.Model] | None = None,
     **options: Any,
 ) -> Contender:
@@ -146,6 +149,7 @@ def _generated(
         rewrite=rewrite,
         narrow=narrow,
         fixed=fixed,
+        taught=taught,
     )
 
 
@@ -177,6 +181,11 @@ CONTENDERS = {
     "gen_1_one_scale": _generated(rewrite=one_scale_each),
     "gen_1_bias8": _generated(narrow=True),
     "gen_2_bias8": _generated(code_bits=2, narrow=True),
+    "int4_taught": Contender("int4", kernel_bits=4, taught=True),
+    "int4_bias8_taught": Contender(
+        "int4", kernel_bits=4, narrow=True, taught=True
+    ),
+    "gen_1_bias8_taught": _generated(narrow=True, taught=True),
     "gen_1_fixed": _generated(fixed=True),
     "tied": Contender("tied", TiedKernel),
     "lut_1": _lut(1),
