@@ -49,7 +49,7 @@ class Batches(keras.utils.Sequence):
     def __len__(self) -> int:
         return -(-len(self._windows.y) // self._batch_size)
 
-    def __getitem__(self, index: int) -> tuple[np.ndarray, np.ndarray]:
+    def __getitem__(self, index: int) -> tuple[np.ndarray, ...]:
         start = index * self._batch_size
         chosen = self._order[start : start + self._batch_size]
         x = self._windows.x[chosen]
