@@ -92,7 +92,7 @@ def measure(cell: Cell) -> list[dict[str, Any]]:
     budget = cell.budget_kb and cell.budget_kb * frontier_sizes.KIB
     width: int | None = task.given_width
     if budget:
-        width = frontier_sizes.widest(sizes, contender, budget)
+        width = frontier_sizes.widest(sizes.measure, contender, budget)
     if width is None:
         return [{**dataclasses.asdict(cell), "fits": False}]
     place = folder(cell.task, cell.contender, width, cell.seed)

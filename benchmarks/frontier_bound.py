@@ -26,7 +26,6 @@ from frontier_report import TITLES, read_rows
 from frontier_tasks import TASKS
 from tqdm import tqdm
 
-from keras_hypertinypw import width_search  # isort: skip
 from keras_hypertinypw.files import write_json
 from keras_hypertinypw.footprint import footprint
 
@@ -52,23 +51,20 @@ def measure(task: str) -> list[dict[str, Any]]:
 
     @functools.cache
     def bytes_by_part(width: int) -> dict[str, int]:
-        content = width_search.untrained_file(
-            contender.build(TASKS[task].network, shape, num_classes, width),
-            contender.convert,
-            kernel_bits=contender.kernel_bits,
+        content = frontier_sizes.untrained_file(
+            TASKS[task], contender, shape, num_classes, width
         )
         return footprint(content).by_part
 
     def widest(budget_kb: int, free: tuple[str, ...]) -> int | None:
-        return width_search.widest(
+        return frontier_sizes.widest(
             lambda width: sum(
                 size
                 for part, size in bytes_by_part(width).items()
                 if part not in free
             ),
-            budget_kb * frontier_sizes.KIB
-            - frontier_sizes.code_bytes(contender),
-            least=contender.least_width,
+            contender,
+            budget_kb * frontier_sizes.KIB,
         )
 
     int4 = {

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import pathlib
+from collections.abc import Callable
 
 import frontier_lut
 from frontier_contenders import Contender
@@ -32,6 +33,30 @@ def code_bytes(contender: Contender) -> int:
     return code + contender.narrow * widen_bias_code_bytes()
 
 
+def untrained_file(
+    task: Task,
+    contender: Contender,
+    input_shape: tuple[int, ...],
+    num_classes: int,
+    width: int,
+) -> bytes:
+    """Returns a file as it would be flashed, of about its trained size.
+
+    Args:
+        task: What the network is for.
+        contender: How it makes kernels.
+        input_shape: Of the network, without the batch.
+        num_classes: Of the network.
+        width: Its channels.
+    """
+    content = width_search.untrained_file(
+        contender.build(task.network, input_shape, num_classes, width),
+        contender.convert,
+        kernel_bits=contender.kernel_bits,
+    )
+    return contender.finished(content)
+
+
 def untrained_sizes(
     task: Task,
     contender: Contender,
@@ -50,28 +75,24 @@ def untrained_sizes(
     """
 
     def build(width: int) -> bytes:
-        content = width_search.untrained_file(
-            contender.build(task.network, input_shape, num_classes, width),
-            contender.convert,
-            kernel_bits=contender.kernel_bits,
-        )
-        return contender.finished(content)
+        return untrained_file(task, contender, input_shape, num_classes, width)
 
     return width_search.KnownSizes(path, build)
 
 
 def widest(
-    sizes: width_search.KnownSizes, contender: Contender, budget: int
+    size_of: Callable[[int], int], contender: Contender, budget: int
 ) -> int | None:
     """Returns the most channels whose file and op fit, None if none do.
 
     Args:
-        sizes: Of the contender's files.
+        size_of: Returns the bytes of the contender's file of that many
+            channels.
         contender: How they make kernels.
         budget: In bytes.
     """
     return width_search.widest(
-        sizes.measure,
+        size_of,
         budget - code_bytes(contender),
         least=contender.least_width,
     )

@@ -105,7 +105,8 @@ def teacher(
     windows, width = data["train"], task.given_width
     path = checkpoint_path(folder, "float")
     schedule = dataclasses.replace(task.schedule, quantized_epochs=1)
-    if not (folder / "done").exists():
+    # Written after that one epoch.
+    if not checkpoint_path(folder, "quantized").exists():
         train(
             build,
             windows,
@@ -114,7 +115,6 @@ def teacher(
             checkpoint_dir=folder,
             augment=task.augment,
         )
-        write_atomically(folder / "done", b"")
     model = build()
     model.set_weights(Checkpoint.load(path).best)
     return model

@@ -64,7 +64,7 @@ def test_a_training_follows_its_teacher(teacher, tmp_path):
 
     taught = run("taught", teacher=teacher)
     assert agreement(taught) > agreement(run("alone"))
-    # The same call goes on, another teacher's does not.
+    # The same call goes on, one without its teacher does not.
     assert run("taught", teacher=teacher).history == taught.history
     with pytest.raises(ValueError, match="those of another run"):
         run("taught")
