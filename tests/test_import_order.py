@@ -31,6 +31,7 @@ KERAS_WORLD = {
     "calibration",
     "conversion_input",
     "converter",
+    "distillation",
     "equalizing",
     "fake_quant",
     "fit_report",
