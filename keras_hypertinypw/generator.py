@@ -53,6 +53,25 @@ class BaseGenerator(keras.layers.Layer):
         self.code_bits = checks.one_of("code_bits", code_bits, CODE_BITS)
         self.block_size = _at_most("block_size", block_size, MAX_BLOCK_SIZE)
         self.quantized = quantized
+        # Keras and tfmot build the graph of every layer a dozen times.
+        self._traced = tf.function(
+            self,
+            input_signature=[tf.TensorSpec((None, self.code_dim), self.dtype)],
+            autograph=False,
+        )
+
+    def make_blocks(self, codes: tf.Tensor) -> tf.Tensor:
+        """Calls the generator; in a graph, all layers share one trace of it.
+
+        Args:
+            codes: float32 tensor of shape `(num_blocks, code_dim)`.
+
+        Returns:
+            float32 tensor of shape `(num_blocks, block_size)`.
+        """
+        if tf.executing_eagerly():
+            return self(codes)
+        return self._traced(codes)
 
     def quantized_layers(
         self,

@@ -163,7 +163,7 @@ class HyperPointwise(keras.layers.Layer):
             float32 tensors of shapes `(1, 1, channels, filters)` and
             `(filters,)`.
         """
-        blocks = self.generator(self.codes)
+        blocks = self.generator.make_blocks(self.codes)
         flat = tf.reshape(blocks, (-1,))[: self.filters * self.channels]
         rows = tf.reshape(flat, (self.filters, self.channels))
         sign = tf.where(self.scale < 0, -1.0, 1.0)

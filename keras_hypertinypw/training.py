@@ -250,6 +250,8 @@ def _fit(
             loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
             weights = class_weights(train_windows.y, len(train_windows.classes))
     model.compile(keras.optimizers.Adam(rate), loss)
+    # Or the first step makes its variables, and is traced a second time.
+    model.optimizer.build(model.trainable_variables)
     path = checkpoint_path(folder, phase.name)
     progress = _Progress(model, validation_windows, path)
     if progress.done < epochs:
@@ -328,7 +330,6 @@ class _Progress(keras.callbacks.Callback):
 
     def _restore(self, model: keras.Model, saved: Checkpoint) -> None:
         model.set_weights(saved.weights)
-        model.optimizer.build(model.trainable_variables)
         model.optimizer.set_weights(saved.optimizer)
         self.records, self.best = saved.records, saved.best
 

@@ -160,6 +160,24 @@ def test_widths_share_one_generator():
     assert shared is model.get_layer("second").generator
 
 
+def test_in_a_graph_layers_share_one_trace_of_the_generator(monkeypatch):
+    calls = []
+    call = WeightGenerator.call
+
+    def counted(self, codes):
+        calls.append(codes.shape)
+        return call(self, codes)
+
+    monkeypatch.setattr(WeightGenerator, "call", counted)
+    model = keras_models.image_model(keras_models.generator())
+    images = keras_models.noise((2, *keras_models.IMAGE_SHAPE))
+    outputs = tf.function(model)(images)
+    assert calls == [[None, 3]]
+    # Eagerly there is nothing to share.
+    np.testing.assert_allclose(outputs, model(images), atol=CONV_TOLERANCE)
+    assert len(calls) == 3
+
+
 def test_call_takes_no_training_argument():
     # Keras passes `training` to a `call` whose signature it cannot read.
     layer = HyperPointwise(4, keras_models.generator())
