@@ -9,7 +9,7 @@ demo: $(VENV)/.installed
 	$(BIN)/hypertinypw demo --out=build/demo
 
 test: lint
-	$(BIN)/python -m pytest -n auto --maxprocesses=4 --dist=loadfile
+	$(BIN)/python -m pytest -n auto --maxprocesses=4 --dist=loadfile --durations=30
 
 # What runs on an emulated Cortex-M4; a part of `make test`. With TFLM_LIB= and
 # TFLM_INCLUDE= also whole models, those of MODEL= or the examples: see
