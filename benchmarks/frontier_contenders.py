@@ -180,6 +180,7 @@ CONTENDERS = {
     "gen_2_small_bias8": _generated(**_SMALL, code_bits=2, narrow=True),
     "gen_1_one_scale": _generated(rewrite=one_scale_each),
     "gen_1_bias8": _generated(narrow=True),
+    "gen_1_one_scale_bias8": _generated(narrow=True, rewrite=one_scale_each),
     "gen_2_bias8": _generated(code_bits=2, narrow=True),
     "int4_taught": Contender("int4", kernel_bits=4, taught=True),
     "int4_bias8_taught": Contender(
