@@ -59,6 +59,19 @@ def test_every_epoch_is_on_record(trained):
         assert all(0 < r["loss"] < 10 for r in records)
 
 
+def test_a_phase_traces_its_step_once(tmp_path, monkeypatch):
+    traced = []
+    step = keras.Model.train_step
+
+    def count(model, data):
+        traced.append(model.name)
+        return step(model, data)
+
+    monkeypatch.setattr(keras.Model, "train_step", count)
+    run(tmp_path)
+    assert len(traced) == 2
+
+
 def test_training_learns(trained):
     losses = [record["loss"] for record in trained.history["float"]]
     assert losses[-1] < 0.8 * losses[0]
