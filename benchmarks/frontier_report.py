@@ -88,7 +88,7 @@ def summarize(rows: list[Row]) -> list[Row]:
 
 
 def budget_table(rows: list[Row]) -> str:
-    """Returns the README's table of equal bytes: macro-F1, and the width.
+    """Returns the README's table of equal bytes: macro-F1, width and seeds.
 
     The best of a line is bold; see the plot for the intervals.
     """
@@ -168,9 +168,8 @@ def _cell(row: Row | None, best: float) -> str:
     if row is None:
         return ""
     text = f"{row['macro_f1']:.3f}"
-    return (
-        f"{f'**{text}**' if row['macro_f1'] == best else text} ({row['width']})"
-    )
+    score = f"**{text}**" if row["macro_f1"] == best else text
+    return f"{score} ({row['width']}; {row['seeds']})"
 
 
 def _score(row: Row) -> str:
