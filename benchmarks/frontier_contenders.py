@@ -16,6 +16,7 @@ from frontier_layers import (
     TiedKernel,
     one_scale_each,
     split_low_rank,
+    unsigned,
 )
 
 from keras_hypertinypw.bias_narrowing import narrow_biases
@@ -188,7 +189,7 @@ CONTENDERS = {
     ),
     "gen_1_bias8_taught": _generated(narrow=True, taught=True),
     "gen_1_fixed": _generated(fixed=True),
-    "tied": Contender("tied", TiedKernel),
+    "tied": Contender("tied", TiedKernel, rewrite=unsigned),
     "lut_1": _lut(1),
     "lut_2": _lut(2),
     "low_rank": Contender("low_rank", rewrite=split_low_rank),

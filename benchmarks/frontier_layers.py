@@ -106,6 +106,27 @@ def one_scale_each(model: keras.Model) -> keras.Model:
         return keras.models.clone_model(model, clone_function=change)
 
 
+def unsigned(model: keras.Model) -> keras.Model:
+    """Lets no scale turn negative: a tied kernel's rows would differ then.
+
+    Args:
+        model: With its initial values, which are drawn anew.
+    """
+    constraints = {
+        HyperPointwise: "scale_constraint",
+        keras.layers.BatchNormalization: "gamma_constraint",
+    }
+
+    def change(layer: keras.layers.Layer) -> keras.layers.Layer:
+        config = layer.get_config()
+        if type(layer) in constraints:
+            config[constraints[type(layer)]] = "non_neg"
+        return layer.__class__.from_config(config)
+
+    with generators.generator_scope():
+        return keras.models.clone_model(model, clone_function=change)
+
+
 def split_low_rank(model: keras.Model) -> keras.Model:
     """Splits every pointwise layer but the first into two of low rank.
 

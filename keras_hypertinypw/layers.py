@@ -45,6 +45,7 @@ class HyperPointwise(keras.layers.Layer):
         bias_initializer: Initializer of the bias.
         code_regularizer: Regularizer of the codes.
         bias_regularizer: Regularizer of the bias.
+        scale_constraint: Constraint of the scales.
         **kwargs: `name`, `dtype`, `trainable`.
 
     Attributes:
@@ -76,6 +77,7 @@ class HyperPointwise(keras.layers.Layer):
         bias_initializer: Any = "zeros",
         code_regularizer: Any = None,
         bias_regularizer: Any = None,
+        scale_constraint: Any = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -95,6 +97,7 @@ class HyperPointwise(keras.layers.Layer):
         self.bias_initializer = keras.initializers.get(bias_initializer)
         self.code_regularizer = keras.regularizers.get(code_regularizer)
         self.bias_regularizer = keras.regularizers.get(bias_regularizer)
+        self.scale_constraint = keras.constraints.get(scale_constraint)
         self._constants: tuple[tf.Tensor, tf.Tensor] | None = None
 
     def build(self, input_shape: Any) -> None:
@@ -123,6 +126,7 @@ class HyperPointwise(keras.layers.Layer):
             name="scale",
             shape=(self.filters,),
             initializer=keras.initializers.Constant(np.sqrt(2 / channels)),
+            constraint=self.scale_constraint,
         )
         if self.use_bias:
             self.bias = self.add_weight(
@@ -234,6 +238,9 @@ class HyperPointwise(keras.layers.Layer):
             ),
             "bias_regularizer": keras.regularizers.serialize(
                 self.bias_regularizer
+            ),
+            "scale_constraint": keras.constraints.serialize(
+                self.scale_constraint
             ),
         }
 

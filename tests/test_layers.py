@@ -5,7 +5,11 @@ import tensorflow as tf
 import tf_keras as keras
 
 from keras_hypertinypw import HyperPointwise, WeightGenerator
-from keras_hypertinypw.quantization import HyperPointwiseQuantizeConfig
+from keras_hypertinypw.quantization import (
+    HyperPointwiseQuantizeConfig,
+    find_layers,
+    quantize_model,
+)
 
 # float32 sums in another order.
 CONV_TOLERANCE = 1e-5
@@ -22,6 +26,7 @@ def regularized():
         bias_initializer="ones",
         code_regularizer=keras.regularizers.L2(0.25),
         bias_regularizer="l1",
+        scale_constraint="non_neg",
         name="regularized",
         trainable=False,
     )
@@ -254,6 +259,18 @@ def test_config_holds_every_argument():
     assert config["bias_initializer"]["class_name"] == "Ones"
     assert config["code_regularizer"]["config"]["l2"] == 0.25
     assert config["bias_regularizer"]["class_name"] == "L1"
+    assert config["scale_constraint"]["class_name"] == "NonNeg"
+
+
+def test_a_constraint_of_the_scales_holds_in_quantized_training():
+    shared = keras_models.generator()
+    model = keras_models.image_model(shared, scale_constraint="non_neg")
+    model = quantize_model(model)
+    model.compile(keras.optimizers.SGD(10.0), "mse")
+    images = keras_models.noise((2, *keras_models.IMAGE_SHAPE))
+    model.train_on_batch(images, keras_models.noise((2, 4)))
+    scales = np.concatenate([la.scale for la in find_layers(model)])
+    assert np.min(scales) == 0
 
 
 def test_regularizers_count_as_losses():
