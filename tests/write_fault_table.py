@@ -84,9 +84,8 @@ What a user sees, to the letter: the exception of the Python API, or what a
 command prints on stderr behind usage and progress before it exits with 2 (128
 and the signal's number after a signal). `<folder>` stands for a temporary
 folder, `<project>` for the checkout and `<n>` for a number that Keras counts
-up, or for the bytes of a record that grows with every option; other byte counts
-are those of x86-64. `python tests/write_fault_table.py` writes this page, and
-`test_faults.py` provokes each fault and compares.
+up; byte counts are those of x86-64. `python tests/write_fault_table.py` writes
+this page, and `test_faults.py` provokes each fault and compares.
 """
 
 
