@@ -95,15 +95,7 @@ def one_scale_each(model: keras.Model) -> keras.Model:
     Args:
         model: With its initial values, which are drawn anew.
     """
-
-    def change(layer: keras.layers.Layer) -> keras.layers.Layer:
-        config = layer.get_config()
-        if isinstance(layer, HyperPointwise):
-            config["per_channel"] = False
-        return layer.__class__.from_config(config)
-
-    with generators.generator_scope():
-        return keras.models.clone_model(model, clone_function=change)
+    return _with_options(model, {HyperPointwise: {"per_channel": False}})
 
 
 def unsigned(model: keras.Model) -> keras.Model:
@@ -112,16 +104,24 @@ def unsigned(model: keras.Model) -> keras.Model:
     Args:
         model: With its initial values, which are drawn anew.
     """
-    constraints = {
-        HyperPointwise: "scale_constraint",
-        keras.layers.BatchNormalization: "gamma_constraint",
-    }
+    normalization = keras.layers.BatchNormalization
+    return _with_options(
+        model,
+        {
+            HyperPointwise: {"scale_constraint": "non_neg"},
+            normalization: {"gamma_constraint": "non_neg"},
+        },
+    )
+
+
+def _with_options(
+    model: keras.Model, options: dict[type, dict[str, Any]]
+) -> keras.Model:
+    """Builds a model again, with other arguments for layers of some types."""
 
     def change(layer: keras.layers.Layer) -> keras.layers.Layer:
-        config = layer.get_config()
-        if type(layer) in constraints:
-            config[constraints[type(layer)]] = "non_neg"
-        return layer.__class__.from_config(config)
+        changed = options.get(type(layer), {})
+        return layer.__class__.from_config({**layer.get_config(), **changed})
 
     with generators.generator_scope():
         return keras.models.clone_model(model, clone_function=change)
