@@ -178,6 +178,9 @@ CONTENDERS = {
     "gen_2": _generated(code_bits=2),
     "gen_1_small": _generated(**_SMALL),
     "gen_1_small_bias8": _generated(**_SMALL, narrow=True),
+    "gen_1_small_one_scale_bias8": _generated(
+        **_SMALL, narrow=True, rewrite=one_scale_each
+    ),
     "gen_2_small_bias8": _generated(**_SMALL, code_bits=2, narrow=True),
     "gen_1_one_scale": _generated(rewrite=one_scale_each),
     "gen_1_bias8": _generated(narrow=True),
