@@ -35,7 +35,7 @@ HEADER = (
     "if the generator neither |"
 )
 _BUDGETS = (8, 16)
-_GENERATED = "gen_1_small_one_scale_bias8"
+_GENERATED = "gen_1_least"
 # Parts of a file that take nothing, by column.
 _FREE: dict[str, tuple[str, ...]] = {
     "real": (),

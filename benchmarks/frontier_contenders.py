@@ -24,6 +24,7 @@ from keras_hypertinypw.freezing import to_dense_tflite
 from keras_hypertinypw.generator import BaseGenerator
 from keras_hypertinypw.int4 import pack_int4
 from keras_hypertinypw.materialize import materialize
+from keras_hypertinypw.op_size import Build
 from keras_hypertinypw.runs import to_tflite
 from keras_hypertinypw.slim import slim
 
@@ -48,6 +49,7 @@ class Contender:
         fixed: Whether the generator is random and stays so, the same in every
             network, so that several can share it without training together.
         taught: Whether it is distilled from the given network in float.
+        op_build: How the ops are compiled that its file needs.
     """
 
     family: str
@@ -60,6 +62,7 @@ class Contender:
     narrow: bool = False
     fixed: bool = False
     taught: bool = False
+    op_build: Build = "small"
 
     @property
     def needs_op(self) -> bool:
@@ -134,6 +137,7 @@ def _generated(
     narrow: bool = False,
     fixed: bool = False,
     taught: bool = False,
+    op_build: Build = "small",
     rewrite: Callable[[keras.Model], keras.Model] | None = None,
     **options: Any,
 ) -> Contender:
@@ -151,6 +155,7 @@ def _generated(
         narrow=narrow,
         fixed=fixed,
         taught=taught,
+        op_build=op_build,
     )
 
 
@@ -178,13 +183,17 @@ CONTENDERS = {
     "gen_2": _generated(code_bits=2),
     "gen_1_small": _generated(**_SMALL),
     "gen_1_small_bias8": _generated(**_SMALL, narrow=True),
-    "gen_1_small_one_scale_bias8": _generated(
-        **_SMALL, narrow=True, rewrite=one_scale_each
-    ),
     "gen_2_small_bias8": _generated(**_SMALL, code_bits=2, narrow=True),
     "gen_1_one_scale": _generated(rewrite=one_scale_each),
     "gen_1_bias8": _generated(narrow=True),
     "gen_1_one_scale_bias8": _generated(narrow=True, rewrite=one_scale_each),
+    # All that saves bytes at once.
+    "gen_1_least": _generated(
+        **_SMALL, narrow=True, op_build="unchecked", rewrite=one_scale_each
+    ),
+    "int4_least": Contender(
+        "int4", kernel_bits=4, narrow=True, op_build="unchecked"
+    ),
     "gen_2_bias8": _generated(code_bits=2, narrow=True),
     "int4_taught": Contender("int4", kernel_bits=4, taught=True),
     "int4_bias8_taught": Contender(

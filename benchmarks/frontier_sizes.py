@@ -29,8 +29,9 @@ def code_bytes(contender: Contender) -> int:
     """Flash of the code that a contender's file needs beside stock kernels."""
     if contender.family == "lut":
         return frontier_lut.code_bytes()
-    code = op_code_bytes(fastest=False) if contender.needs_op else 0
-    return code + contender.narrow * widen_bias_code_bytes()
+    build = contender.op_build
+    code = op_code_bytes(build) if contender.needs_op else 0
+    return code + contender.narrow * widen_bias_code_bytes(build)
 
 
 def untrained_file(

@@ -6,8 +6,9 @@
 Compiles `tflm_ops/` with Debian's `arm-none-eabi-g++` and the headers of
 `xmos-ai-tools` (both in the `dev` extra's set-up) as a release build, and
 prints one JSON object: the bytes of code and constants of each object of
-GeneratePW, their sum, and those of WidenBias. What an op calls in TFLM and libc
-is not counted. `--write` updates `keras_hypertinypw/op_code_bytes.json`, which
+GeneratePW, their sum, and those of WidenBias; then the sums of all builds of
+`tflm_ops/README.md`. What an op calls in TFLM and libc is not counted.
+`--write` puts the sums into `keras_hypertinypw/op_code_bytes.json`, which
 `savings` and `fit` count with.
 """
 
@@ -23,8 +24,8 @@ import tempfile
 
 import board
 
-from keras_hypertinypw.files import write_atomically
-from keras_hypertinypw.op_size import RECORD
+from keras_hypertinypw.files import write_json
+from keras_hypertinypw.op_size import RECORD, Build
 
 SOURCES = (
     "generate_pw",
@@ -34,6 +35,12 @@ SOURCES = (
     "generate_pw_shared",
 )
 WIDEN_BIAS = "widen_bias_op"
+# Flags of each build, beside those of a release.
+BUILDS: dict[Build, tuple[str, ...]] = {
+    "fastest": (),
+    "small": ("-DHYPERTINYPW_LANES=0",),
+    "unchecked": ("-DHYPERTINYPW_LANES=0", "-DHYPERTINYPW_CHECKS=0"),
+}
 FLAGS = (
     *("-std=c++17", "-Os", "-fno-exceptions", "-fno-rtti"),
     *("-mcpu=cortex-m4", "-mthumb", "-mfloat-abi=soft", "-DNDEBUG"),
@@ -75,16 +82,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--write", action="store_true")
     options = parser.parse_args()
-    sizes = measure()
+    by_build = {build: measure(*flags) for build, flags in BUILDS.items()}
+    builds = {
+        build: {"generate_pw": sizes["sum"], "widen_bias": sizes[WIDEN_BIAS]}
+        for build, sizes in by_build.items()
+    }
     if options.write:
-        smallest = measure("-DHYPERTINYPW_LANES=0")
-        record = {
-            "fastest": sizes["sum"],
-            "smallest": smallest["sum"],
-            "widen_bias": sizes[WIDEN_BIAS],
-        }
-        write_atomically(RECORD, (json.dumps(record) + "\n").encode())
-    sys.stdout.write(json.dumps(sizes) + "\n")
+        write_json(RECORD, builds)
+    found = {"objects": by_build["fastest"], "builds": builds}
+    sys.stdout.write(json.dumps(found) + "\n")
 
 
 if __name__ == "__main__":

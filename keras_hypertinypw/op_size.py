@@ -5,28 +5,34 @@ from __future__ import annotations
 import functools
 import json
 import pathlib
+from typing import Literal
 
 # Written by `python benchmarks/op_size.py --write`.
 RECORD = pathlib.Path(__file__).with_name("op_code_bytes.json")
 
 
-def op_code_bytes(*, fastest: bool = True) -> int:
+# "fastest" makes four blocks at once. "small" does not
+# (`-DHYPERTINYPW_LANES=0`), and "unchecked" checks no file either
+# (`-DHYPERTINYPW_CHECKS=0`).
+Build = Literal["fastest", "small", "unchecked"]
+
+
+def op_code_bytes(build: Build = "fastest") -> int:
     """Returns the bytes of GeneratePW on a Cortex-M4, built with -Os.
 
     Code and constants; what it calls in TFLM and libc is not counted.
 
     Args:
-        fastest: With the path that makes four blocks at once, or, compiled
-            with `-DHYPERTINYPW_LANES=0`, without it.
+        build: How it is compiled.
     """
-    return _sizes()["fastest" if fastest else "smallest"]
+    return _sizes()[build]["generate_pw"]
 
 
-def widen_bias_code_bytes() -> int:
+def widen_bias_code_bytes(build: Build = "fastest") -> int:
     """Returns the bytes of WidenBias, counted as GeneratePW's."""
-    return _sizes()["widen_bias"]
+    return _sizes()[build]["widen_bias"]
 
 
 @functools.cache
-def _sizes() -> dict[str, int]:
+def _sizes() -> dict[str, dict[str, int]]:
     return json.loads(RECORD.read_text())

@@ -30,6 +30,7 @@ ARITHMETIC = (
 )
 # Off on the host, unless a test wants it.
 LANES = "-DHYPERTINYPW_LANES=1"
+NO_CHECKS = "-DHYPERTINYPW_CHECKS=0"
 GLUE = "generate_pw_op.cc"
 WIDEN_BIAS = "widen_bias_op.cc"
 

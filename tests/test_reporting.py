@@ -11,7 +11,7 @@ def payoff(content):
     text = reporting.payoff(content)
     sizes = re.findall(r"([\d,]+) B", text)
     generated, op, stored = (int(size.replace(",", "")) for size in sizes)
-    assert op == op_code_bytes(fastest=False)
+    assert op == op_code_bytes("small")
     return generated, stored, "large enough" in text
 
 
@@ -20,8 +20,8 @@ def test_generation_pays_where_kernels_are_large(tiny_model):
     generated, stored, pays = payoff(content)
     assert generated == len(slim(content))
     assert stored == len(slim(materialize(content)))
-    assert generated + op_code_bytes(fastest=False) < stored
+    assert generated + op_code_bytes("small") < stored
     assert pays
     generated, stored, pays = payoff(tiny_model)
-    assert generated + op_code_bytes(fastest=False) > stored
+    assert generated + op_code_bytes("small") > stored
     assert not pays

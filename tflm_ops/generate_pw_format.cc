@@ -1,5 +1,7 @@
 #include "generate_pw_format.h"
 
+#include "op_checks.h"
+
 namespace hypertinypw {
 namespace {
 
@@ -26,7 +28,7 @@ class Reader {
   // kMaxBlockSize bytes long and there are at most kMaxBlockSize of them.
   const int8_t* TakeRows(int32_t num_rows, int32_t num_columns) {
     const size_t size = static_cast<size_t>(num_rows * Padded(num_columns));
-    if (size > left_) return nullptr;
+    HYPERTINYPW_CHECK(size <= left_, nullptr);
     const uint8_t* rows = data_;
     data_ += size;
     left_ -= size;
@@ -40,22 +42,37 @@ class Reader {
   size_t left_;
 };
 
+bool IsCodeBits(int value) {
+  for (const int code_bits : kCodeBits) {
+    if (value == code_bits) return true;
+  }
+  return false;
+}
+
+// Bits of custom options that have no meaning yet.
+int ReservedBits(const uint8_t* options) {
+  int reserved = options[4] & ~kFlagRowSigns;
+  for (int i = 5; i < kOptionsSize; ++i) reserved |= options[i];
+  return reserved;
+}
+
 FormatError ParseHeader(const uint8_t* blob, size_t size,
                         Generator* generator) {
-  if (size < kHeaderSize) return FormatError::kBlobSize;
-  if (blob[0] != kFormatVersion) return FormatError::kBlobVersion;
-  if (blob[1] != kKindMlp) return FormatError::kBlobKind;
+  HYPERTINYPW_CHECK(size >= kHeaderSize, FormatError::kBlobSize);
+  HYPERTINYPW_CHECK(blob[0] == kFormatVersion, FormatError::kBlobVersion);
+  HYPERTINYPW_CHECK(blob[1] == kKindMlp, FormatError::kBlobKind);
   const int flags = blob[6];
-  if ((flags & ~kFlagSkip) != 0) return FormatError::kBlobFlags;
-  if (!InRange(blob[2], 1, kMaxLayers)) return FormatError::kBlobNumLayers;
-  if (!InRange(blob[3], 1, kMaxCodeDim)) return FormatError::kBlobCodeDim;
+  HYPERTINYPW_CHECK((flags & ~kFlagSkip) == 0, FormatError::kBlobFlags);
+  HYPERTINYPW_CHECK(InRange(blob[2], 1, kMaxLayers),
+                    FormatError::kBlobNumLayers);
+  HYPERTINYPW_CHECK(InRange(blob[3], 1, kMaxCodeDim),
+                    FormatError::kBlobCodeDim);
   const int block_size = ReadU16(blob + 4);
-  if (!InRange(block_size, 1, kMaxBlockSize)) {
-    return FormatError::kBlobBlockSize;
-  }
-  const int max_skip_shift = flags == kFlagSkip ? kMaxSkipShift : 0;
-  if (blob[7] > max_skip_shift) return FormatError::kBlobSkipShift;
-  if (ReadU32(blob + 8) != size) return FormatError::kBlobSize;
+  HYPERTINYPW_CHECK(InRange(block_size, 1, kMaxBlockSize),
+                    FormatError::kBlobBlockSize);
+  HYPERTINYPW_CHECK(blob[7] <= (flags == kFlagSkip ? kMaxSkipShift : 0),
+                    FormatError::kBlobSkipShift);
+  HYPERTINYPW_CHECK(ReadU32(blob + 8) == size, FormatError::kBlobSize);
   generator->num_layers = blob[2];
   generator->code_dim = blob[3];
   generator->block_size = static_cast<int16_t>(block_size);
@@ -66,9 +83,12 @@ FormatError ParseHeader(const uint8_t* blob, size_t size,
 FormatError ParseDescriptor(const uint8_t* descriptor, int max_num_out,
                             DenseLayer* layer) {
   const int num_out = ReadU16(descriptor);
-  if (!InRange(num_out, 1, max_num_out)) return FormatError::kLayerNumOut;
-  if (!InRange(descriptor[2], 1, kMaxShift)) return FormatError::kLayerShift;
-  if (descriptor[3] > kMaxBiasShift) return FormatError::kLayerBiasShift;
+  HYPERTINYPW_CHECK(InRange(num_out, 1, max_num_out),
+                    FormatError::kLayerNumOut);
+  HYPERTINYPW_CHECK(InRange(descriptor[2], 1, kMaxShift),
+                    FormatError::kLayerShift);
+  HYPERTINYPW_CHECK(descriptor[3] <= kMaxBiasShift,
+                    FormatError::kLayerBiasShift);
   layer->num_out = static_cast<int16_t>(num_out);
   layer->shift = descriptor[2];
   layer->bias_shift = descriptor[3];
@@ -136,6 +156,7 @@ const char* FormatErrorMessage(FormatError error) {
 }
 #endif  // TF_LITE_STRIP_ERROR_STRINGS
 
+#if HYPERTINYPW_CHECKS
 uint32_t Crc32(const uint8_t* data, size_t size, uint32_t crc) {
   // Two steps of 4 bits per byte: 64 bytes of flash instead of 1,024.
   static constexpr uint32_t kTable[16] = {
@@ -150,40 +171,36 @@ uint32_t Crc32(const uint8_t* data, size_t size, uint32_t crc) {
   }
   return ~crc;
 }
+#endif
 
 FormatError ParseOptions(const uint8_t* options, size_t size,
                          GeneratePwParams* params) {
-  if (options == nullptr || size != kOptionsSize) {
-    return FormatError::kOptionsSize;
-  }
-  if (options[0] != kFormatVersion) return FormatError::kOptionsVersion;
-  bool known = false;
-  for (const int code_bits : kCodeBits) known |= options[1] == code_bits;
-  if (!known) return FormatError::kOptionsCodeBits;
-  if (options[2] > 1) return FormatError::kOptionsResidency;
-  if (options[3] > 1) return FormatError::kOptionsSynthesis;
-  int reserved = options[4] & ~kFlagRowSigns;
-  for (int i = 5; i < kOptionsSize; ++i) reserved |= options[i];
-  if (reserved != 0) return FormatError::kOptionsReserved;
+  HYPERTINYPW_CHECK(options != nullptr && size == kOptionsSize,
+                    FormatError::kOptionsSize);
+  HYPERTINYPW_CHECK(options[0] == kFormatVersion, FormatError::kOptionsVersion);
+  HYPERTINYPW_CHECK(IsCodeBits(options[1]), FormatError::kOptionsCodeBits);
+  HYPERTINYPW_CHECK(options[2] <= 1, FormatError::kOptionsResidency);
+  HYPERTINYPW_CHECK(options[3] <= 1, FormatError::kOptionsSynthesis);
+  HYPERTINYPW_CHECK(ReservedBits(options) == 0, FormatError::kOptionsReserved);
   params->code_bits = options[1];
   params->residency = static_cast<Residency>(options[2]);
   params->synthesis = static_cast<Synthesis>(options[3]);
   params->has_row_signs = (options[4] & kFlagRowSigns) != 0;
-  if (params->synthesis == Synthesis::kBoot &&
-      params->residency != Residency::kCached) {
-    return FormatError::kOptionsBootNotCached;
-  }
+  HYPERTINYPW_CHECK(params->synthesis != Synthesis::kBoot ||
+                        params->residency == Residency::kCached,
+                    FormatError::kOptionsBootNotCached);
   return FormatError::kNone;
 }
 
 FormatError ParseKernelShape(const int* dims, int num_dims,
                              GeneratePwParams* params) {
-  if (!InRange(num_dims, 1, kMaxKernelDims)) return FormatError::kKernelShape;
+  HYPERTINYPW_CHECK(InRange(num_dims, 1, kMaxKernelDims),
+                    FormatError::kKernelShape);
   int64_t num_weights = 1;
   for (int i = 0; i < num_dims; ++i) {
-    if (dims[i] < 1) return FormatError::kKernelShape;
+    HYPERTINYPW_CHECK(dims[i] >= 1, FormatError::kKernelShape);
     num_weights *= dims[i];
-    if (num_weights > kMaxNumBytes) return FormatError::kKernelShape;
+    HYPERTINYPW_CHECK(num_weights <= kMaxNumBytes, FormatError::kKernelShape);
   }
   params->rows = dims[0];
   params->num_weights = static_cast<int32_t>(num_weights);
@@ -192,12 +209,12 @@ FormatError ParseKernelShape(const int* dims, int num_dims,
 
 FormatError ParseGenerator(const uint8_t* blob, size_t size,
                            Generator* generator) {
-  if (blob == nullptr) return FormatError::kBlobSize;
+  HYPERTINYPW_CHECK(blob != nullptr, FormatError::kBlobSize);
   FormatError error = ParseHeader(blob, size, generator);
-  if (error != FormatError::kNone) return error;
+  HYPERTINYPW_CHECK(error == FormatError::kNone, error);
   const int num_layers = generator->num_layers;
   const size_t start = kHeaderSize + kDescriptorSize * num_layers;
-  if (size < start) return FormatError::kBlobSize;
+  HYPERTINYPW_CHECK(size >= start, FormatError::kBlobSize);
   Reader reader(blob + start, size - start);
   int16_t num_in = generator->code_dim;
   for (int i = 0; i < num_layers; ++i) {
@@ -205,26 +222,28 @@ FormatError ParseGenerator(const uint8_t* blob, size_t size,
     const bool is_last = i == num_layers - 1;
     error = ParseDescriptor(blob + kHeaderSize + kDescriptorSize * i,
                             is_last ? kMaxBlockSize : kMaxHiddenUnits, layer);
-    if (error != FormatError::kNone) return error;
-    if (is_last && layer->num_out != generator->block_size) {
-      return FormatError::kLayerNumOut;
-    }
+    HYPERTINYPW_CHECK(error == FormatError::kNone, error);
+    HYPERTINYPW_CHECK(!is_last || layer->num_out == generator->block_size,
+                      FormatError::kLayerNumOut);
     layer->num_in = num_in;
     layer->bias = reader.TakeRows(1, layer->num_out);
-    if (layer->bias == nullptr) return FormatError::kBlobSize;
+    HYPERTINYPW_CHECK(layer->bias != nullptr, FormatError::kBlobSize);
     layer->weights = reader.TakeRows(layer->num_out, num_in);
-    if (layer->weights == nullptr) return FormatError::kBlobSize;
+    HYPERTINYPW_CHECK(layer->weights != nullptr, FormatError::kBlobSize);
     num_in = layer->num_out;
   }
   generator->skip_weights = nullptr;
   if ((blob[6] & kFlagSkip) != 0) {
     generator->skip_weights =
         reader.TakeRows(generator->block_size, generator->code_dim);
-    if (generator->skip_weights == nullptr) return FormatError::kBlobSize;
+    HYPERTINYPW_CHECK(generator->skip_weights != nullptr,
+                      FormatError::kBlobSize);
   }
-  return reader.AtEnd() ? FormatError::kNone : FormatError::kBlobSize;
+  HYPERTINYPW_CHECK(reader.AtEnd(), FormatError::kBlobSize);
+  return FormatError::kNone;
 }
 
+#if HYPERTINYPW_CHECKS
 FormatError CheckGeneratorCrc(const uint8_t* blob, size_t size) {
   const uint32_t start = Crc32(blob, kCrcOffset);
   const uint32_t crc = Crc32(blob + kHeaderSize, size - kHeaderSize, start);
@@ -243,16 +262,20 @@ FormatError CheckCodesSize(const GeneratePwParams& params,
   }
   return size == expected ? FormatError::kNone : FormatError::kCodesSize;
 }
+#endif
 
 FormatError ParseTensors(const TensorBytes& tensors, GeneratePwParams* params,
                          Generator* generator) {
   FormatError error = ParseKernelShape(tensors.dims, tensors.num_dims, params);
-  if (error != FormatError::kNone) return error;
+  HYPERTINYPW_CHECK(error == FormatError::kNone, error);
   error = ParseGenerator(tensors.blob, tensors.blob_size, generator);
-  if (error != FormatError::kNone) return error;
+  HYPERTINYPW_CHECK(error == FormatError::kNone, error);
+#if HYPERTINYPW_CHECKS
   error = CheckGeneratorCrc(tensors.blob, tensors.blob_size);
   if (error != FormatError::kNone) return error;
-  return CheckCodesSize(*params, *generator, tensors.codes_size);
+  error = CheckCodesSize(*params, *generator, tensors.codes_size);
+#endif
+  return error;
 }
 
 }  // namespace hypertinypw

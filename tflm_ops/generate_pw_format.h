@@ -2,7 +2,8 @@
 // definition, keras_hypertinypw/spec.py carries the same numbers.
 //
 // Everything here may be called on any bytes: what the format does not allow is
-// an error, never a crash.
+// an error, never a crash. Builds without checks (op_checks.h) take only what
+// the format allows.
 
 #ifndef HYPERTINYPW_TFLM_OPS_GENERATE_PW_FORMAT_H_
 #define HYPERTINYPW_TFLM_OPS_GENERATE_PW_FORMAT_H_

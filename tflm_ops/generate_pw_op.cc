@@ -6,6 +6,7 @@
 #include "generate_pw.h"
 #include "generate_pw_format.h"
 #include "generate_pw_shared.h"
+#include "op_checks.h"
 #include "tensorflow/lite/c/common.h"
 #include "tensorflow/lite/kernels/internal/compatibility.h"
 #include "tensorflow/lite/kernels/op_macros.h"
@@ -54,20 +55,20 @@ void* Init(TfLiteContext* context, const char* buffer, size_t length) {
 TfLiteStatus Prepare(TfLiteContext* context, TfLiteNode* node) {
   TF_LITE_ENSURE(context, node->user_data != nullptr);
   auto* state = static_cast<GeneratePwState*>(node->user_data);
-  TF_LITE_ENSURE_EQ(context, node->inputs->size, kNumInputs);
-  TF_LITE_ENSURE_EQ(context, node->outputs->size, kNumOutputs);
-  TF_LITE_ENSURE(context, node->outputs->data[kKernelTensor] >= 0);
+  HYPERTINYPW_ENSURE(context, node->inputs->size == kNumInputs);
+  HYPERTINYPW_ENSURE(context, node->outputs->size == kNumOutputs);
+  HYPERTINYPW_ENSURE(context, node->outputs->data[kKernelTensor] >= 0);
   const TfLiteEvalTensor* codes =
       tflite::micro::GetEvalInput(context, node, kCodesTensor);
-  TF_LITE_ENSURE(context, IsConstantVector(codes));
+  HYPERTINYPW_ENSURE(context, IsConstantVector(codes));
   const TfLiteEvalTensor* blob =
       tflite::micro::GetEvalInput(context, node, kGeneratorTensor);
-  TF_LITE_ENSURE(context, IsConstantVector(blob));
+  HYPERTINYPW_ENSURE(context, IsConstantVector(blob));
   TfLiteEvalTensor* kernel =
       tflite::micro::GetEvalOutput(context, node, kKernelTensor);
-  TF_LITE_ENSURE_EQ(context, kernel->type, kTfLiteInt8);
+  HYPERTINYPW_ENSURE(context, kernel->type == kTfLiteInt8);
   // Else it is a constant, or what another GeneratePW makes.
-  TF_LITE_ENSURE(context, kernel->data.int8 == nullptr);
+  HYPERTINYPW_ENSURE(context, kernel->data.int8 == nullptr);
 
   TensorBytes bytes = {tflite::micro::GetTensorData<uint8_t>(codes),
                        static_cast<size_t>(codes->dims->data[0]),

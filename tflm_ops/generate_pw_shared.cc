@@ -2,6 +2,8 @@
 
 #include <cstring>
 
+#include "op_checks.h"
+
 namespace hypertinypw {
 namespace {
 
@@ -21,8 +23,9 @@ FormatError ResolveReference(const uint8_t** blob, size_t* size) {
       reference[1] != kKindReference) {
     return FormatError::kNone;
   }
-  if (reference[0] != kFormatVersion) return FormatError::kBlobVersion;
-  if ((reference[2] | reference[3]) != 0) return FormatError::kBlobFlags;
+  HYPERTINYPW_CHECK(reference[0] == kFormatVersion, FormatError::kBlobVersion);
+  HYPERTINYPW_CHECK((reference[2] | reference[3]) == 0,
+                    FormatError::kBlobFlags);
   if (shared_blob == nullptr) return FormatError::kSharedMissing;
   if (shared_size < kHeaderSize) return FormatError::kBlobSize;
   if (std::memcmp(reference + kReferenceCrcOffset, shared_blob + kCrcOffset,

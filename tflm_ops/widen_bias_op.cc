@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "op_checks.h"
 #include "tensorflow/lite/c/common.h"
 #include "tensorflow/lite/kernels/op_macros.h"
 #include "tensorflow/lite/micro/kernels/kernel_util.h"
@@ -21,34 +22,38 @@ constexpr int kValuesTensor = 0;
 // The options stay where they are, in the model. A null result makes Prepare
 // fail.
 void* Init(TfLiteContext*, const char* buffer, size_t length) {
+#if HYPERTINYPW_CHECKS
   if (!IsWidenBiasOptions(reinterpret_cast<const uint8_t*>(buffer), length)) {
     MicroPrintf("%s: bad custom options", kWidenBiasOpName);
     return nullptr;
   }
+#else
+  static_cast<void>(length);
+#endif
   return const_cast<char*>(buffer);
 }
 
 TfLiteStatus Prepare(TfLiteContext* context, TfLiteNode* node) {
   TF_LITE_ENSURE(context, node->user_data != nullptr);
   const auto* options = static_cast<const uint8_t*>(node->user_data);
-  TF_LITE_ENSURE_EQ(context, node->inputs->size, 1);
-  TF_LITE_ENSURE_EQ(context, node->outputs->size, options[1]);
+  HYPERTINYPW_ENSURE(context, node->inputs->size == 1);
+  HYPERTINYPW_ENSURE(context, node->outputs->size == options[1]);
   const TfLiteEvalTensor* values =
       tflite::micro::GetEvalInput(context, node, kValuesTensor);
   // A constant has its data before the arena is planned.
-  TF_LITE_ENSURE(context, values != nullptr && values->type == kTfLiteInt8 &&
-                              values->data.int8 != nullptr &&
-                              values->dims->size == 1);
+  HYPERTINYPW_ENSURE(
+      context, values != nullptr && values->type == kTfLiteInt8 &&
+                   values->data.int8 != nullptr && values->dims->size == 1);
   const int8_t* value = values->data.int8;
   const int8_t* end = value + values->dims->data[0];
   for (int i = 0; i < node->outputs->size; ++i) {
     TfLiteEvalTensor* bias = tflite::micro::GetEvalOutput(context, node, i);
     // Data that is there is a constant's, or what another op makes.
-    TF_LITE_ENSURE(context, bias->type == kTfLiteInt32 &&
-                                bias->data.i32 == nullptr &&
-                                bias->dims->size == 1);
+    HYPERTINYPW_ENSURE(context, bias->type == kTfLiteInt32 &&
+                                    bias->data.i32 == nullptr &&
+                                    bias->dims->size == 1);
     const int32_t size = bias->dims->data[0];
-    TF_LITE_ENSURE(context, size > 0 && size <= end - value);
+    HYPERTINYPW_ENSURE(context, size > 0 && size <= end - value);
     // Set here, so that the memory planner leaves the tensor alone.
     bias->data.i32 = static_cast<int32_t*>(
         tflite::GetMicroContext(context)->AllocatePersistentBuffer(
@@ -57,7 +62,7 @@ TfLiteStatus Prepare(TfLiteContext* context, TfLiteNode* node) {
     WidenBias(value, size, options[kWidenBiasHeaderSize + i], bias->data.i32);
     value += size;
   }
-  TF_LITE_ENSURE(context, value == end);
+  HYPERTINYPW_ENSURE(context, value == end);
   return kTfLiteOk;
 }
 

@@ -15,11 +15,18 @@ NUM_SPECS = 300
 MAX_INSTRUCTIONS_PER_MAC = 2.0
 
 
-@pytest.fixture(scope="module", params=["lanes", "one_block"])
+@pytest.fixture(
+    scope="module",
+    params=[
+        (),
+        (board_synthesis.NO_LANES,),
+        (board_synthesis.NO_LANES, cpp_build.NO_CHECKS),
+    ],
+    ids=["lanes", "one_block", "unchecked"],
+)
 def program(request, tmp_path_factory):
-    flags = [] if request.param == "lanes" else [board_synthesis.NO_LANES]
     path = tmp_path_factory.mktemp("synthesis") / "synthesis.elf"
-    return board_synthesis.build(path, *flags)
+    return board_synthesis.build(path, *request.param)
 
 
 def test_golden_kernels_are_exact(program):

@@ -7,6 +7,7 @@ from cpp_build import (
     ARITHMETIC,
     CORTEX_M4,
     GLUE,
+    NO_CHECKS,
     REPOSITORY,
     STRICT,
     TFLM_OPS,
@@ -33,7 +34,9 @@ def flags_for(source: str) -> list[str]:
     return tflm_flags() if source in (GLUE, WIDEN_BIAS) else []
 
 
-@pytest.mark.parametrize("build", ["-DNDEBUG", "-DTF_LITE_STRIP_ERROR_STRINGS"])
+@pytest.mark.parametrize(
+    "build", ["-DNDEBUG", "-DTF_LITE_STRIP_ERROR_STRINGS", NO_CHECKS]
+)
 @pytest.mark.parametrize("source", SOURCES)
 def test_host_compiler_has_no_warning(tmp_path, source, build):
     command = [host_compiler(), *STRICT, "-O2", build, *flags_for(source)]

@@ -4,6 +4,7 @@ import pytest
 from cpp_build import (
     ARITHMETIC,
     GLUE,
+    NO_CHECKS,
     REPOSITORY,
     TFLM_OPS,
     WIDEN_BIAS,
@@ -22,8 +23,16 @@ SANITIZED = ("-fsanitize=address,undefined", "-fno-sanitize-recover=all")
         ("generate_pw_op_test", (*ARITHMETIC, GLUE), ()),
         ("widen_bias_op_test", (WIDEN_BIAS,), ()),
         ("widen_bias_op_test", (WIDEN_BIAS,), SANITIZED),
+        ("generate_pw_op_test", (*ARITHMETIC, GLUE), (NO_CHECKS,)),
+        ("widen_bias_op_test", (WIDEN_BIAS,), (NO_CHECKS,)),
     ],
-    ids=["generate_pw", "widen_bias", "widen_bias_sanitized"],
+    ids=[
+        "generate_pw",
+        "widen_bias",
+        "widen_bias_sanitized",
+        "generate_pw_unchecked",
+        "widen_bias_unchecked",
+    ],
 )
 def test_glue_keeps_the_memory_contract(tmp_path, name, sources, flags):
     program = tmp_path / name

@@ -8,7 +8,7 @@ import sys
 import pytest
 from cpp_build import REPOSITORY, TFLM_OPS, arm_tool
 
-from keras_hypertinypw import native
+from keras_hypertinypw import native, op_size
 
 README = (TFLM_OPS / "README.md").read_text()
 WIDEN_BIAS = (TFLM_OPS / "widen_bias.md").read_text()
@@ -48,11 +48,16 @@ def test_the_readme_has_the_current_flash():
         pytest.skip(f"The README quotes GCC 12.2. This is {version.strip()}.")
     script = REPOSITORY / "benchmarks/op_size.py"
     printed = subprocess.check_output([sys.executable, script], text=True)
-    sizes = json.loads(printed)
+    sizes, builds = json.loads(printed).values()
     assert [[name.strip("`"), size] for name, size in rows("Flash")] == [
         [name, f"{size:,} B"] for name, size in sizes.items()
     ]
     assert f"takes {sizes['widen_bias_op']} B" in WIDEN_BIAS
+    assert builds == json.loads(op_size.RECORD.read_text())
+    assert [row[1:] for row in rows("Builds")] == [
+        [f"{size:,} B" for size in found.values()] for found in builds.values()
+    ]
+    assert f"{builds['unchecked']['widen_bias']} B)" in WIDEN_BIAS
 
 
 @pytest.mark.parametrize(
