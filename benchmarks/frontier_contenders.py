@@ -48,7 +48,6 @@ class Contender:
         narrow: Whether biases take eight bits, and WidenBias to read them.
         fixed: Whether the generator is random and stays so, the same in every
             network, so that several can share it without training together.
-        taught: Whether it is distilled from the given network in float.
         op_build: How the ops are compiled that its file needs.
     """
 
@@ -61,7 +60,6 @@ class Contender:
     finish: Callable[[bytes], bytes] | None = None
     narrow: bool = False
     fixed: bool = False
-    taught: bool = False
     op_build: Build = "small"
 
     @property
@@ -136,7 +134,6 @@ def _generated(
     *,
     narrow: bool = False,
     fixed: bool = False,
-    taught: bool = False,
     op_build: Build = "small",
     rewrite: Callable[[keras.Model], keras.Model] | None = None,
     **options: Any,
@@ -154,7 +151,6 @@ def _generated(
         rewrite=rewrite,
         narrow=narrow,
         fixed=fixed,
-        taught=taught,
         op_build=op_build,
     )
 
@@ -195,11 +191,6 @@ CONTENDERS = {
         "int4", kernel_bits=4, narrow=True, op_build="unchecked"
     ),
     "gen_2_bias8": _generated(code_bits=2, narrow=True),
-    "int4_taught": Contender("int4", kernel_bits=4, taught=True),
-    "int4_bias8_taught": Contender(
-        "int4", kernel_bits=4, narrow=True, taught=True
-    ),
-    "gen_1_bias8_taught": _generated(narrow=True, taught=True),
     "gen_1_fixed": _generated(fixed=True),
     "tied": Contender("tied", TiedKernel, rewrite=unsigned),
     "lut_1": _lut(1),

@@ -21,7 +21,7 @@ import frontier
 import frontier_decisions
 import frontier_tasks
 import numpy as np
-from frontier_report import DIFFERENCES, read_rows, untaught
+from frontier_report import DIFFERENCES, read_rows
 from tqdm import tqdm
 
 from keras_hypertinypw.evaluation import metrics
@@ -101,7 +101,7 @@ def main() -> None:
     earlier = {_key(line): line for line in lines}
     found = [
         compare(*pair, earlier)
-        for pair in tqdm(pairs(untaught(read_rows())), desc="Pairs")
+        for pair in tqdm(pairs(read_rows()), desc="Pairs")
     ]
     content = "".join(json.dumps(row) + "\n" for row in found)
     write_atomically(DIFFERENCES, content.encode())

@@ -29,7 +29,6 @@ FOLDER = pathlib.Path(__file__).resolve().parent / "results"
 RESULTS = FOLDER / "frontier.jsonl"
 DIFFERENCES = FOLDER / "frontier_differences.jsonl"
 PLOT = FOLDER / "frontier.png"
-_TAUGHT = "_taught"
 TITLES = {
     "arabic_40": "Arabic speech commands, 40 words",
     "speech_v1": "Speech Commands v1, 9 words",
@@ -55,15 +54,6 @@ def read_rows() -> list[Row]:
     """Returns the cells that something fitted in."""
     rows = map(json.loads, RESULTS.read_text().splitlines())
     return [row for row in rows if row.get("fits", True)]
-
-
-def untaught(rows: list[Row]) -> list[Row]:
-    """Leaves out what had a teacher.
-
-    No stored network has had one, so to set them against each other would not
-    compare the networks.
-    """
-    return [row for row in rows if not row["contender"].endswith(_TAUGHT)]
 
 
 def summarize(rows: list[Row]) -> list[Row]:
@@ -265,7 +255,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--tables_only", action="store_true")
     options = parser.parse_args()
-    rows = summarize(untaught(read_rows()))
+    rows = summarize(read_rows())
     if not options.tables_only:
         draw(rows)
     differences = [

@@ -9,26 +9,20 @@ from collections.abc import Mapping
 from typing import Any
 
 import frontier_tasks
-from frontier_contenders import CONTENDERS, Contender
+from frontier_contenders import Contender
 from frontier_tasks import Task
 
-from keras_hypertinypw.training import (  # isort: skip
-    checkpoint_path,
-    train,
-)
+from keras_hypertinypw.training import train  # isort: skip
 import numpy as np
-import tf_keras as keras
 from ai_edge_litert import interpreter as litert
 from tqdm import tqdm
 
-from keras_hypertinypw.checkpoint import Checkpoint
 from keras_hypertinypw.datasets.splits import SPLITS
 from keras_hypertinypw.datasets.windows import Windows
 from keras_hypertinypw.files import write_atomically, write_json
 from keras_hypertinypw.interpreter import Interpreter
 
 _COMPARED = 64  # Windows.
-_TEACHER = "stored_int8"  # Of the given network, in float.
 
 
 def run(
@@ -71,9 +65,6 @@ def run(
         schedule=schedule,
         checkpoint_dir=folder / "checkpoints",
         augment=task.augment,
-        teacher=teacher(task, data, folder.parent / f"{name}-teacher")
-        if contender.taught
-        else None,
     )
     dense = contender.dense(trained.model)
     content = contender.convert(trained.model)
@@ -84,40 +75,6 @@ def run(
     np.savez_compressed(folder / "logits.npz", **logits)
     write_json(path, result)
     return result
-
-
-def teacher(
-    task: Task, data: Mapping[str, Windows], folder: pathlib.Path
-) -> keras.Model:
-    """Trains the given network in float, or reads it; the same for all.
-
-    Args:
-        task: What to train for.
-        data: Windows by split.
-        folder: Keeps its checkpoints.
-    """
-
-    def build() -> keras.Model:
-        return CONTENDERS[_TEACHER].build(
-            task.network, windows.x.shape[1:], len(windows.classes), width
-        )
-
-    windows, width = data["train"], task.given_width
-    path = checkpoint_path(folder, "float")
-    schedule = dataclasses.replace(task.schedule, quantized_epochs=1)
-    # Written after that one epoch.
-    if not checkpoint_path(folder, "quantized").exists():
-        train(
-            build,
-            windows,
-            data["validation"],
-            schedule=schedule,
-            checkpoint_dir=folder,
-            augment=task.augment,
-        )
-    model = build()
-    model.set_weights(Checkpoint.load(path).best)
-    return model
 
 
 def score(

@@ -17,7 +17,6 @@ from tqdm import tqdm
 from keras_hypertinypw.batches import Augment, Batches, class_weights
 from keras_hypertinypw.checkpoint import Checkpoint
 from keras_hypertinypw.datasets.windows import Windows
-from keras_hypertinypw.distillation import DistillationLoss, TaughtBatches
 from keras_hypertinypw.evaluation.class_scores import validation_macro_f1
 from keras_hypertinypw.files import write_atomically
 from keras_hypertinypw.progress import progress_bar
@@ -57,7 +56,6 @@ def train(
     schedule: Schedule,
     checkpoint_dir: pathlib.Path,
     augment: Augment | None = None,
-    teacher: keras.Model | None = None,
 ) -> Trained:
     """Trains in float, quantizes, fine-tunes; keeps the best epoch of each.
 
@@ -71,25 +69,20 @@ def train(
         schedule: Epochs, rates, seed.
         checkpoint_dir: Where checkpoints are kept.
         augment: Changes the windows of each batch, see `Batches`.
-        teacher: A trained network of the same inputs and classes, which
-            half of the loss follows, see `DistillationLoss`; not for windows
-            of several labels.
 
     Raises:
-        ValueError: If the checkpoints there are of another model, schedule,
-            teacher or data, or damaged.
+        ValueError: If the checkpoints there are of another model, schedule
+            or data, or damaged.
         OSError: If a checkpoint cannot be written.
         RuntimeError: If TensorFlow fails.
     """
     keras.utils.set_random_seed(schedule.seed)
     model = build()
     data = (train_windows, validation_windows)
-    _claim_folder(checkpoint_dir, model, data, schedule, teacher)
+    _claim_folder(checkpoint_dir, model, data, schedule)
 
     def fit(fitted: keras.Model, phase: _Phase) -> list[dict[str, float]]:
-        return _fit(
-            fitted, data, schedule, phase, checkpoint_dir, augment, teacher
-        )
+        return _fit(fitted, data, schedule, phase, checkpoint_dir, augment)
 
     first = _Phase("float", schedule.float_epochs, schedule.learning_rate)
     history = {"float": fit(model, first)}
@@ -163,18 +156,13 @@ def _claim_folder(
     model: keras.Model,
     data: tuple[Windows, Windows],
     schedule: Schedule,
-    teacher: keras.Model | None = None,
 ) -> None:
     """Refuses checkpoints that another model, schedule or data left."""
     summary = {
         "model": _anonymous(json.loads(model.to_json())),
-        "data": [
-            _digest(windows.x, windows.y, windows.groups) for windows in data
-        ],
+        "data": [_digest(windows) for windows in data],
         "schedule": dataclasses.asdict(schedule),
     }
-    if teacher is not None:
-        summary["teacher"] = _digest(*teacher.get_weights())
     path = folder / "training.json"
     if not path.exists():
         write_atomically(path, json.dumps(summary).encode())
@@ -193,9 +181,9 @@ def _read_json(path: pathlib.Path) -> Any:
         return None  # Damaged, so of nobody.
 
 
-def _digest(*arrays: np.ndarray) -> str:
+def _digest(windows: Windows) -> str:
     content = hashlib.sha256()
-    for array in arrays:
+    for array in (windows.x, windows.y, windows.groups):
         content.update(np.ascontiguousarray(array).tobytes())
     return content.hexdigest()
 
@@ -221,7 +209,6 @@ def _fit(
     phase: _Phase,
     folder: pathlib.Path,
     augment: Augment | None,
-    teacher: keras.Model | None = None,
 ) -> list[dict[str, float]]:
     train_windows, validation_windows = data
     epochs = phase.epochs
@@ -229,32 +216,20 @@ def _fit(
     rate = keras.optimizers.schedules.CosineDecay(
         phase.learning_rate, epochs * steps
     )
-    batches: Batches
-    weights = None
-    if teacher is not None:
-        batches = TaughtBatches(
-            train_windows,
-            schedule.batch_size,
-            schedule.seed,
-            augment,
-            teacher=teacher,
-        )
-        loss = DistillationLoss()
-    else:
-        batches = Batches(
-            train_windows, schedule.batch_size, schedule.seed, augment
-        )
-        if train_windows.multi_label:
-            loss = keras.losses.BinaryCrossentropy(from_logits=True)
-        else:
-            loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
-            weights = class_weights(train_windows.y, len(train_windows.classes))
-    model.compile(keras.optimizers.Adam(rate), loss)
+    model.compile(
+        keras.optimizers.Adam(rate),
+        keras.losses.BinaryCrossentropy(from_logits=True)
+        if train_windows.multi_label
+        else keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+    )
     # Or the first step makes its variables, and is traced a second time.
     model.optimizer.build(model.trainable_variables)
     path = checkpoint_path(folder, phase.name)
     progress = _Progress(model, validation_windows, path)
     if progress.done < epochs:
+        batches = Batches(
+            train_windows, schedule.batch_size, schedule.seed, augment
+        )
         # The bar is closed before an error is shown.
         with progress_bar(
             total=epochs * steps,
@@ -262,7 +237,7 @@ def _fit(
             desc=phase.name,
             unit="step",
         ) as progress.bar:
-            _run_epochs(model, batches, progress, epochs, weights)
+            _run_epochs(model, batches, progress, epochs, train_windows)
     model.set_weights(progress.best)
     return progress.records
 
@@ -272,11 +247,14 @@ def _run_epochs(
     batches: Batches,
     progress: _Progress,
     epochs: int,
-    weights: dict[int, float] | None,
+    windows: Windows,
 ) -> None:
     shuffle = keras.callbacks.LambdaCallback(
         on_epoch_begin=lambda epoch, _: batches.shuffle(epoch)
     )
+    weights = None
+    if not windows.multi_label:
+        weights = class_weights(windows.y, len(windows.classes))
     try:
         model.fit(
             batches,

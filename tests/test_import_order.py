@@ -31,7 +31,6 @@ KERAS_WORLD = {
     "calibration",
     "conversion_input",
     "converter",
-    "distillation",
     "equalizing",
     "fake_quant",
     "fit_report",
