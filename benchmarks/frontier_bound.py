@@ -3,12 +3,12 @@
     python benchmarks/frontier_bound.py
     python benchmarks/frontier_bound.py --table_only
 
-Finds the widest network with biases in eight bits that fits a budget if the
-codes took no byte, and if the generator took none either; the ops' code, and
-all that is not a pointwise kernel, stay. Trains nothing. Where even that is no
-wider than the network that stores its kernels in four bits, no generator can
-win with these ops: its kernels would have to be better than those of four
-bits, which are nearly as good as float. Writes `results/frontier_bound.json`.
+Finds the widest network that fits a budget if the codes took no byte, and if
+the generator took none either; the ops' code, and all that is not a pointwise
+kernel, stay. All else is as small as it gets (`gen_1_least`). Trains nothing. A
+better generator can win no more channels than these; where they are no more
+than those of the network that stores its kernels in four bits, it cannot win.
+Writes `results/frontier_bound.json`.
 """
 
 from __future__ import annotations

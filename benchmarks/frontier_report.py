@@ -4,7 +4,8 @@
     python benchmarks/frontier_report.py --tables_only
 
 Prints the README's tables in Markdown. Of several generators at a budget the
-one with the best macro-F1 on validation is shown, of several seeds the median.
+one with the best macro-F1 on validation is shown, of several seeds the one in
+the middle, of two the lower one.
 """
 
 from __future__ import annotations
@@ -60,8 +61,8 @@ def summarize(rows: list[Row]) -> list[Row]:
     """Returns one row for each task, family and budget.
 
     For the given network one for each contender. Its scores are those of the
-    seed in the middle, `seeds` says of how many, and `low` and `high` are the
-    least and the greatest macro-F1.
+    seed in the middle, of two the lower one, `seeds` says of how many, and
+    `low` and `high` are the least and the greatest macro-F1.
     """
     contenders = collections.defaultdict(list)
     for row in rows:
@@ -71,7 +72,7 @@ def summarize(rows: list[Row]) -> list[Row]:
     for (*place, _), seeds in contenders.items():
         ordered = sorted(seeds, key=lambda row: row["macro_f1"])
         summary = {
-            **ordered[len(ordered) // 2],
+            **ordered[(len(ordered) - 1) // 2],
             "seeds": len(ordered),
             "low": ordered[0]["macro_f1"],
             "high": ordered[-1]["macro_f1"],
