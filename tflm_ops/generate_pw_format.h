@@ -3,7 +3,7 @@
 //
 // Everything here may be called on any bytes: what the format does not allow is
 // an error, never a crash. Builds without checks (op_checks.h) take only what
-// the format allows.
+// the format allows, and have no CRC and no CheckCodesSize.
 
 #ifndef HYPERTINYPW_TFLM_OPS_GENERATE_PW_FORMAT_H_
 #define HYPERTINYPW_TFLM_OPS_GENERATE_PW_FORMAT_H_
