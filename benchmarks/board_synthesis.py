@@ -16,9 +16,6 @@ from keras_hypertinypw.spec import (
     decode_levels,
 )
 
-# One block after the other, as on processors without the DSP extension.
-NO_LANES = "-DHYPERTINYPW_LANES=0"
-
 
 def build(
     program: pathlib.Path, *flags: str, optimization: str = "-O2"

@@ -38,7 +38,7 @@ class Kind:
         """Flash of the ops, GeneratePW without its faster path."""
         if not self.needs_op:
             return 0
-        return op_code_bytes("small") + widen_bias_code_bytes()
+        return op_code_bytes("small") + widen_bias_code_bytes("small")
 
 
 # The best of each family in `benchmarks/results/frontier.jsonl`.

@@ -5,6 +5,7 @@ import sys
 import board_synthesis
 import cpp_build
 import numpy as np
+import op_size
 import pytest
 import random_specs
 
@@ -17,12 +18,8 @@ MAX_INSTRUCTIONS_PER_MAC = 2.0
 
 @pytest.fixture(
     scope="module",
-    params=[
-        (),
-        (board_synthesis.NO_LANES,),
-        (board_synthesis.NO_LANES, cpp_build.NO_CHECKS),
-    ],
-    ids=["lanes", "one_block", "unchecked"],
+    params=op_size.BUILDS.values(),
+    ids=op_size.BUILDS.keys(),
 )
 def program(request, tmp_path_factory):
     path = tmp_path_factory.mktemp("synthesis") / "synthesis.elf"
