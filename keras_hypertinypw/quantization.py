@@ -184,6 +184,38 @@ def freeze_all_but_codes(model: keras.Model) -> keras.Model:
     return _OnlyCodes(model.inputs, outputs, name=model.name)
 
 
+class _FixedSigns(keras.Model):
+    """Trains all but the codes of one bit."""
+
+    @property
+    def trainable_weights(self) -> list:
+        """Every trainable weight that is no sign."""
+        signs = [id(layer.codes) for layer in _sign_layers(self)]
+        return [w for w in super().trainable_weights if id(w) not in signs]
+
+
+def freeze_signs(model: keras.Model) -> keras.Model:
+    """Returns a model that trains all of another one but codes of one bit.
+
+    It shares every weight with the model passed in, which is returned itself
+    if it has no such codes. Codes of one bit are signs. Near zero they flip
+    to and fro from step to step, and each flip changes the weights of a block
+    by their whole size, too much for a model that is to settle. `train` learns
+    them in float, and fine-tunes the quantized model around them.
+
+    Args:
+        model: A float model, or what `quantize_model` returned.
+    """
+    if not _sign_layers(model):
+        return model
+    return _FixedSigns(model.inputs, model.outputs, name=model.name)
+
+
+def _sign_layers(model: keras.Model) -> list[HyperPointwise]:
+    layers = find_layers(model)
+    return [layer for layer in layers if layer.generator.code_bits == 1]
+
+
 def find_layers(model: keras.Model) -> list[HyperPointwise]:
     """Returns the HyperPointwise layers of a float or quantized model."""
     layers = [getattr(layer, "layer", layer) for layer in all_layers(model)]

@@ -20,7 +20,11 @@ from keras_hypertinypw.datasets.windows import Windows
 from keras_hypertinypw.evaluation.class_scores import validation_macro_f1
 from keras_hypertinypw.files import write_atomically
 from keras_hypertinypw.progress import progress_bar
-from keras_hypertinypw.quantization import freeze_all_but_codes, quantize_model
+from keras_hypertinypw.quantization import (
+    freeze_all_but_codes,
+    freeze_signs,
+    quantize_model,
+)
 from keras_hypertinypw.run_config import Schedule
 
 CALIBRATION_WINDOWS = 512
@@ -94,7 +98,9 @@ def train(
         kernel_bits=schedule.kernel_bits,
         calibration_data=train_windows.x[sample],
     )
-    history["quantized"] = fit(quantized, _quantized_phase(schedule))
+    history["quantized"] = fit(
+        freeze_signs(quantized), _quantized_phase(schedule)
+    )
     return Trained(quantized, history)
 
 

@@ -20,6 +20,7 @@ from keras_hypertinypw import training
 from keras_hypertinypw.batches import Batches
 from keras_hypertinypw.checkpoint import Checkpoint
 from keras_hypertinypw.evaluation import metrics
+from keras_hypertinypw.quantization import quantize_model
 from keras_hypertinypw.training import checkpoint_path
 
 
@@ -70,6 +71,29 @@ def test_a_phase_traces_its_step_once(tmp_path, monkeypatch):
     monkeypatch.setattr(keras.Model, "train_step", count)
     run(tmp_path)
     assert len(traced) == 2
+
+
+def learned(model):
+    return {w.name: w.numpy() for w in model.trainable_weights}
+
+
+@pytest.mark.parametrize("code_bits", [1, 2])
+def test_the_quantized_phase_learns_all_but_signs(
+    code_bits, tmp_path, monkeypatch
+):
+    started = []
+
+    def start(model, **options):
+        quantized = quantize_model(model, **options)
+        started.append(learned(quantized))
+        return quantized
+
+    monkeypatch.setattr(training, "quantize_model", start)
+    after = learned(run(tmp_path, code_bits=code_bits).model)
+    (before,) = started
+    kept = [name for name in before if (before[name] == after[name]).all()]
+    assert [name.endswith("codes:0") for name in kept] == [True] * len(kept)
+    assert len(kept) == (1 if code_bits == 1 else 0)
 
 
 def test_training_learns(trained):
