@@ -168,6 +168,14 @@ def _lut(bits: int) -> Contender:
 
 
 _SMALL = {"hidden_units": (8,), "code_dim": 8, "block_size": 8}
+# All that saves bytes at once.
+_least = functools.partial(
+    _generated,
+    **_SMALL,
+    narrow=True,
+    op_build="unchecked",
+    rewrite=one_scale_each,
+)
 
 # Generated ones are named by bits of code per weight.
 CONTENDERS = {
@@ -183,10 +191,8 @@ CONTENDERS = {
     "gen_1_one_scale": _generated(rewrite=one_scale_each),
     "gen_1_bias8": _generated(narrow=True),
     "gen_1_one_scale_bias8": _generated(narrow=True, rewrite=one_scale_each),
-    # All that saves bytes at once.
-    "gen_1_least": _generated(
-        **_SMALL, narrow=True, op_build="unchecked", rewrite=one_scale_each
-    ),
+    "gen_1_least": _least(),
+    "gen_2_least": _least(code_bits=2),
     "int4_least": Contender(
         "int4", kernel_bits=4, narrow=True, op_build="unchecked"
     ),
