@@ -168,14 +168,18 @@ def _lut(bits: int) -> Contender:
 
 
 _SMALL = {"hidden_units": (8,), "code_dim": 8, "block_size": 8}
-# All that saves bytes at once.
-_least = functools.partial(
-    _generated,
-    **_SMALL,
-    narrow=True,
-    op_build="unchecked",
-    rewrite=one_scale_each,
-)
+
+
+def _least(code_bits: int) -> Contender:
+    """Generates every pointwise kernel with all that saves bytes at once."""
+    return _generated(
+        **_SMALL,
+        code_bits=code_bits,
+        narrow=True,
+        op_build="unchecked",
+        rewrite=one_scale_each,
+    )
+
 
 # Generated ones are named by bits of code per weight.
 CONTENDERS = {
@@ -191,7 +195,7 @@ CONTENDERS = {
     "gen_1_one_scale": _generated(rewrite=one_scale_each),
     "gen_1_bias8": _generated(narrow=True),
     "gen_1_one_scale_bias8": _generated(narrow=True, rewrite=one_scale_each),
-    "gen_1_least": _least(),
+    "gen_1_least": _least(code_bits=1),
     "gen_2_least": _least(code_bits=2),
     "int4_least": Contender(
         "int4", kernel_bits=4, narrow=True, op_build="unchecked"
