@@ -9,11 +9,12 @@ import tensorflow as tf
 import tf_keras as keras
 
 from keras_hypertinypw import fake_quant
-from keras_hypertinypw.layers import HyperPointwise, code_spread
+from keras_hypertinypw.layers import HyperPointwise
 from keras_hypertinypw.progress import progress_bar
 
 LEARNING_RATE = 0.02  # Of Adam, decaying to zero by a cosine.
 _SHOWN_EVERY = 20  # Steps.
+_SIGN = 0.1  # Size of a fitted code of one bit.
 
 
 def fit_kernels(
@@ -77,7 +78,7 @@ def _settle(layer: HyperPointwise) -> None:
     """Moves codes from the edges of levels, where the fit leaves many."""
     bits = layer.generator.code_bits
     levels = fake_quant.code_levels(layer.codes, bits)
-    step = code_spread(bits) * 2.0 ** -fake_quant.CODE_EXPONENT[bits]
+    step = _SIGN if bits == 1 else 2.0 ** -fake_quant.CODE_EXPONENT[bits]
     layer.codes.assign(levels * step)
 
 

@@ -254,9 +254,10 @@ class HyperPointwise(keras.layers.Layer):
 def code_spread(code_bits: int) -> float:
     """Returns the standard deviation from which codes learn.
 
-    Codes of one bit have to be able to change their signs.
+    Codes of one bit have to be able to change their signs, in some ten steps
+    of Adam at its usual rates.
     """
-    return 0.1 if code_bits == 1 else 1.0
+    return 0.03 if code_bits == 1 else 1.0
 
 
 def _strides(strides: Any) -> tuple[int, int]:
