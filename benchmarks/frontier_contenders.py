@@ -170,11 +170,10 @@ def _lut(bits: int) -> Contender:
 _SMALL = {"hidden_units": (8,), "code_dim": 8, "block_size": 8}
 
 
-def _least(code_bits: int) -> Contender:
-    """Generates every pointwise kernel with all that saves bytes at once."""
+def _lean(**options: Any) -> Contender:
+    """Generates every pointwise kernel, with all else that saves bytes."""
     return _generated(
-        **_SMALL,
-        code_bits=code_bits,
+        **options,
         narrow=True,
         op_build="unchecked",
         rewrite=one_scale_each,
@@ -195,8 +194,9 @@ CONTENDERS = {
     "gen_1_one_scale": _generated(rewrite=one_scale_each),
     "gen_1_bias8": _generated(narrow=True),
     "gen_1_one_scale_bias8": _generated(narrow=True, rewrite=one_scale_each),
-    "gen_1_least": _least(code_bits=1),
-    "gen_2_least": _least(code_bits=2),
+    "gen_1_lean": _lean(),
+    "gen_1_least": _lean(**_SMALL),
+    "gen_2_least": _lean(**_SMALL, code_bits=2),
     "int4_least": Contender(
         "int4", kernel_bits=4, narrow=True, op_build="unchecked"
     ),

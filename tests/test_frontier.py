@@ -42,7 +42,7 @@ def test_a_row_is_complete(row):
     assert 0 < row["ci_low"] <= row["macro_f1"] <= row["ci_high"] <= 1
     # GeneratePW, TFLM's decompression, WidenBias.
     needs_code = row["family"] in ("generated", "lut")
-    needs_code |= row["contender"].endswith(("_bias8", "_least"))
+    needs_code |= row["contender"].endswith(("_bias8", "_lean", "_least"))
     assert (row["op_code_bytes"] > 0) == needs_code
     assert (row["synthesis_macs"] > 0) == (row["family"] == "generated")
 
