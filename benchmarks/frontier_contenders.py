@@ -196,7 +196,6 @@ CONTENDERS = {
     "gen_1_one_scale_bias8": _generated(narrow=True, rewrite=one_scale_each),
     "gen_1_lean": _lean(),
     "gen_1_least": _lean(**_SMALL),
-    "gen_2_least": _lean(**_SMALL, code_bits=2),
     "int4_least": Contender(
         "int4", kernel_bits=4, narrow=True, op_build="unchecked"
     ),

@@ -63,8 +63,9 @@ def train(
 ) -> Trained:
     """Trains in float, quantizes, fine-tunes; keeps the best epoch of each.
 
-    The best epoch is that of the highest validation macro-F1. After an
-    interruption the same call continues with the epoch that was running.
+    Codes of one bit learn in float alone, see `freeze_signs`. The best epoch
+    is that of the highest validation macro-F1. After an interruption the same
+    call continues with the epoch that was running.
 
     Args:
         build: Makes the float model, the same at every call.
