@@ -7,7 +7,8 @@ Reads the rows of `frontier.py` and what their networks decided
 each budget the generated contender and the stored one that are best on
 validation meet on the same resampled patients or speakers of the test set;
 each seed is a line. Decisions are kept since 2026-11-29: a pair without keeps
-the line that it had then, or has a difference without an interval.
+the line that it had then if its rows are still those, or else has a difference
+without an interval.
 """
 
 from __future__ import annotations
@@ -64,11 +65,11 @@ def compare(
         **{key: generated[key] for key in ("task", "budget_kb", "seed")},
         "generated": generated["contender"],
         "stored": stored["contender"],
+        "difference": generated["macro_f1"] - stored["macro_f1"],
     }
-    difference = generated["macro_f1"] - stored["macro_f1"]
     decisions = [frontier_decisions.read(row) for row in (generated, stored)]
     if decisions[0] is None or decisions[1] is None:
-        nothing = {"difference": difference, "ci_low": None, "ci_high": None}
+        nothing = {"ci_low": None, "ci_high": None}
         return earlier.get(_key(found), {**found, **nothing})
     task = found["task"]
     test = frontier.load(frontier_tasks.trained_task(task))["test"]
@@ -80,19 +81,13 @@ def compare(
         groups=test.groups,
         rng=np.random.default_rng(frontier_tasks.BOOTSTRAP_SEED),
     )
-    return {
-        **found,
-        "difference": difference,
-        "ci_low": interval.low,
-        "ci_high": interval.high,
-    }
+    return {**found, "ci_low": interval.low, "ci_high": interval.high}
 
 
 def _key(line: Row) -> tuple[Any, ...]:
-    return tuple(
-        line[name]
-        for name in ("task", "budget_kb", "seed", "generated", "stored")
-    )
+    """Returns a line without its interval; rows that changed have another."""
+    place = ("task", "budget_kb", "seed", "generated", "stored", "difference")
+    return tuple(line[name] for name in place)
 
 
 def main() -> None:

@@ -1,6 +1,7 @@
 """What the frontier's networks decided: rows and differences follow from it."""
 
 import functools
+import json
 
 import benchmark_modules
 import pytest
@@ -47,6 +48,16 @@ def test_every_file_is_a_rows():
     assert files and files == set(map(frontier_decisions.path_of, DECIDED))
 
 
+def test_lines_are_differences_of_the_rows_pairs(monkeypatch):
+    monkeypatch.setattr(frontier_decisions, "read", lambda row: None)
+    pairs = differences.pairs(differences.read_rows())
+    expected = [differences.compare(*pair, {}) for pair in pairs]
+    lines = map(json.loads, differences.DIFFERENCES.read_text().splitlines())
+    assert list(map(differences._key, lines)) == list(
+        map(differences._key, expected)
+    )
+
+
 def test_a_pair_without_decisions_keeps_the_line_that_it_had(monkeypatch):
     monkeypatch.setattr(frontier_decisions, "read", lambda row: None)
     place = {"task": "mitdb", "budget_kb": 16, "seed": 0}
@@ -54,8 +65,11 @@ def test_a_pair_without_decisions_keeps_the_line_that_it_had(monkeypatch):
         {**place, "contender": name, "macro_f1": macro_f1}
         for name, macro_f1 in (("gen_1", 0.5), ("int4", 0.25))
     ]
-    line = {**place, "generated": "gen_1", "stored": "int4", "difference": 0.5}
+    line = {**place, "generated": "gen_1", "stored": "int4", "difference": 0.25}
     earlier = {differences._key(line): line}
     assert differences.compare(*pair, earlier) is line
     other = differences.compare(*reversed(pair), earlier)
     assert (other["difference"], other["ci_low"]) == (-0.25, None)
+    pair[0]["macro_f1"] = 0.75  # Trained again.
+    renewed = differences.compare(*pair, earlier)
+    assert (renewed["difference"], renewed["ci_low"]) == (0.5, None)
