@@ -175,7 +175,7 @@ def _lean(**options: Any) -> Contender:
     return _generated(
         **options,
         narrow=True,
-        op_build="unchecked",
+        op_build="compact",
         rewrite=one_scale_each,
     )
 

@@ -21,6 +21,7 @@ import pathlib
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterable
 
 import board
 
@@ -34,12 +35,14 @@ SOURCES = (
     "generate_pw_op",
     "generate_pw_shared",
 )
+COMPACT = ("generate_pw_compact_op",)
 WIDEN_BIAS = "widen_bias_op"
-# Flags of each build, beside those of a release.
-BUILDS: dict[Build, tuple[str, ...]] = {
-    "fastest": (),
-    "small": ("-DHYPERTINYPW_LANES=0",),
-    "unchecked": ("-DHYPERTINYPW_LANES=0", "-DHYPERTINYPW_CHECKS=0"),
+# Sources and flags of each build, beside the flags of a release.
+BUILDS: dict[Build, tuple[tuple[str, ...], tuple[str, ...]]] = {
+    "fastest": (SOURCES, ()),
+    "small": (SOURCES, ("-DHYPERTINYPW_LANES=0",)),
+    "unchecked": (SOURCES, ("-DHYPERTINYPW_LANES=0", "-DHYPERTINYPW_CHECKS=0")),
+    "compact": (COMPACT, ("-DHYPERTINYPW_CHECKS=0",)),
 }
 FLAGS = (
     *("-std=c++17", "-Os", "-fno-exceptions", "-fno-rtti"),
@@ -49,10 +52,11 @@ FLAGS = (
 )
 
 
-def measure(*flags: str) -> dict[str, int]:
+def measure(sources: Iterable[str], *flags: str) -> dict[str, int]:
     """Returns bytes of flash by object file, and the sum of GeneratePW's.
 
     Args:
+        sources: Of GeneratePW, without `.cc`.
         *flags: Of the compiler, beside those of a release build.
     """
     package = importlib.util.find_spec("xmos_ai_tools")
@@ -61,7 +65,7 @@ def measure(*flags: str) -> dict[str, int]:
     headers = pathlib.Path(package.origin).parent / "runtime/include"
     sizes = {}
     with tempfile.TemporaryDirectory() as folder:
-        for name in (*SOURCES, WIDEN_BIAS):
+        for name in (*sources, WIDEN_BIAS):
             target = pathlib.Path(folder) / f"{name}.o"
             source = board.TFLM_OPS / f"{name}.cc"
             subprocess.run(
@@ -82,7 +86,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--write", action="store_true")
     options = parser.parse_args()
-    by_build = {build: measure(*flags) for build, flags in BUILDS.items()}
+    by_build = {
+        build: measure(sources, *flags)
+        for build, (sources, flags) in BUILDS.items()
+    }
     builds = {
         build: {"generate_pw": sizes["sum"], "widen_bias": sizes[WIDEN_BIAS]}
         for build, sizes in by_build.items()

@@ -13,8 +13,9 @@ RECORD = pathlib.Path(__file__).with_name("op_code_bytes.json")
 
 # "fastest" makes four blocks at once. "small" does not
 # (`-DHYPERTINYPW_LANES=0`), and "unchecked" checks no file either
-# (`-DHYPERTINYPW_CHECKS=0`).
-Build = Literal["fastest", "small", "unchecked"]
+# (`-DHYPERTINYPW_CHECKS=0`). "compact" is `generate_pw_compact_op.cc` in the
+# place of all that.
+Build = Literal["fastest", "small", "unchecked", "compact"]
 
 
 def op_code_bytes(build: Build = "fastest") -> int:

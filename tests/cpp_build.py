@@ -32,6 +32,7 @@ ARITHMETIC = (
 LANES = "-DHYPERTINYPW_LANES=1"
 NO_CHECKS = "-DHYPERTINYPW_CHECKS=0"
 GLUE = "generate_pw_op.cc"
+COMPACT = "generate_pw_compact_op.cc"
 WIDEN_BIAS = "widen_bias_op.cc"
 
 

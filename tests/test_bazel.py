@@ -182,7 +182,11 @@ def test_firmware_sees_the_libraries():
 def test_root_aliases_are_the_ops():
     aliases = list(calls(REPOSITORY / "BUILD"))
     names = [arguments["name"] for _, arguments, _ in aliases]
-    assert names == ["generate_pw_op", "widen_bias_op"]
+    assert names == [
+        "generate_pw_op",
+        "generate_pw_compact_op",
+        "widen_bias_op",
+    ]
     for rule, arguments, _ in aliases:
         assert rule == "alias"
         assert arguments["actual"] in TARGETS

@@ -13,6 +13,9 @@
 
 namespace hypertinypw {
 
+// What a file calls the op, and what AddCustom takes.
+constexpr char kGeneratePwOpName[] = "GeneratePW";
+
 constexpr int kFormatVersion = 1;
 constexpr int kKindMlp = 0;
 constexpr int kKindReference = 1;

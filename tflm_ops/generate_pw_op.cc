@@ -6,6 +6,7 @@
 #include "generate_pw.h"
 #include "generate_pw_format.h"
 #include "generate_pw_shared.h"
+#include "make_registration.h"
 #include "op_checks.h"
 #include "tensorflow/lite/c/common.h"
 #include "tensorflow/lite/kernels/internal/compatibility.h"
@@ -13,9 +14,6 @@
 #include "tensorflow/lite/micro/kernels/kernel_util.h"
 #include "tensorflow/lite/micro/micro_context.h"
 #include "tensorflow/lite/micro/micro_log.h"
-#ifndef HYPERTINYPW_TFLITE_REGISTRATION
-#include "tensorflow/lite/micro/micro_common.h"
-#endif
 
 namespace hypertinypw {
 namespace {
@@ -127,28 +125,8 @@ TfLiteStatus Invoke(TfLiteContext* context, TfLiteNode* node) {
 }  // namespace
 
 OpRegistration* Register_GENERATE_PW() {
-  // No reset callback: a cached kernel survives Reset(), which AllocateTensors
-  // itself calls at its end.
-#ifdef HYPERTINYPW_TFLITE_REGISTRATION
-  static TfLiteRegistration registration = {Init,
-                                            /*free=*/nullptr,
-                                            Prepare,
-                                            Invoke,
-                                            /*profiling_string=*/nullptr,
-                                            /*builtin_code=*/0,
-                                            kGeneratePwOpName,
-                                            /*version=*/1,
-                                            /*registration_external=*/nullptr};
-#else
-  // Constant, so that it stays in flash.
-  static constexpr TFLMRegistration registration = {Init,
-                                                    /*free=*/nullptr,
-                                                    Prepare,
-                                                    Invoke,
-                                                    /*reset=*/nullptr,
-                                                    /*builtin_code=*/0,
-                                                    kGeneratePwOpName};
-#endif
+  static OpRegistration registration =
+      MakeRegistration(Init, Prepare, Invoke, kGeneratePwOpName);
   return &registration;
 }
 

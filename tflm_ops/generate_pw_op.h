@@ -13,8 +13,6 @@
 
 namespace hypertinypw {
 
-constexpr char kGeneratePwOpName[] = "GeneratePW";
-
 // What AddCustom takes.
 OpRegistration* Register_GENERATE_PW();
 

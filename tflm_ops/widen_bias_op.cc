@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "make_registration.h"
 #include "op_checks.h"
 #include "tensorflow/lite/c/common.h"
 #include "tensorflow/lite/kernels/op_macros.h"
@@ -10,9 +11,6 @@
 #include "tensorflow/lite/micro/micro_context.h"
 #include "tensorflow/lite/micro/micro_log.h"
 #include "widen_bias.h"
-#ifndef HYPERTINYPW_TFLITE_REGISTRATION
-#include "tensorflow/lite/micro/micro_common.h"
-#endif
 
 namespace hypertinypw {
 namespace {
@@ -71,26 +69,8 @@ TfLiteStatus Invoke(TfLiteContext*, TfLiteNode*) { return kTfLiteOk; }
 }  // namespace
 
 OpRegistration* Register_WIDEN_BIAS() {
-#ifdef HYPERTINYPW_TFLITE_REGISTRATION
-  static TfLiteRegistration registration = {Init,
-                                            /*free=*/nullptr,
-                                            Prepare,
-                                            Invoke,
-                                            /*profiling_string=*/nullptr,
-                                            /*builtin_code=*/0,
-                                            kWidenBiasOpName,
-                                            /*version=*/1,
-                                            /*registration_external=*/nullptr};
-#else
-  // Constant, so that it stays in flash.
-  static constexpr TFLMRegistration registration = {Init,
-                                                    /*free=*/nullptr,
-                                                    Prepare,
-                                                    Invoke,
-                                                    /*reset=*/nullptr,
-                                                    /*builtin_code=*/0,
-                                                    kWidenBiasOpName};
-#endif
+  static OpRegistration registration =
+      MakeRegistration(Init, Prepare, Invoke, kWidenBiasOpName);
   return &registration;
 }
 

@@ -3,6 +3,14 @@ import pytest
 from cpp_build import LANES
 
 
+@pytest.fixture(scope="session")
+def compact_program(tmp_path_factory):
+    """`fuzz_op.cc` around the compact op, which takes no mutated ones."""
+    program = tmp_path_factory.mktemp("compact") / "fuzz_op"
+    flag = "-DFUZZED_OP=Register_GENERATE_PW_COMPACT"
+    return fuzzing.build(program, flag)
+
+
 @pytest.fixture(scope="session", params=["one_block", "lanes"])
 def fuzz_program(request, tmp_path_factory):
     """`fuzz_op.cc` around the shipped glue, under sanitizers."""

@@ -8,6 +8,9 @@
 // for fuzzing.py to compare with the Python definition; complaints go to
 // stderr, with the index to run again.
 //
+// The compact op checks nothing, and runs the corpus alone, with
+// -DFUZZED_OP=Register_GENERATE_PW_COMPACT.
+//
 // Built with -fsanitize=address,undefined: every array has a heap block of
 // exactly its size.
 
@@ -26,10 +29,15 @@
 #include "fake_context.h"
 #include "fuzz_case.h"
 #include "fuzz_mutator.h"
+#include "generate_pw_compact_op.h"
 #include "generate_pw_format.h"
 #include "generate_pw_op.h"
 #include "tensorflow/lite/c/common.h"
 #include "tensorflow/lite/micro/micro_common.h"
+
+#if !defined(FUZZED_OP)
+#define FUZZED_OP Register_GENERATE_PW
+#endif
 
 extern "C" void __sanitizer_set_death_callback(void (*callback)());
 
@@ -172,7 +180,7 @@ class Run {
   }
 
   const FuzzCase& op_;
-  const TFLMRegistration* registration_ = hypertinypw::Register_GENERATE_PW();
+  const TFLMRegistration* registration_ = hypertinypw::FUZZED_OP();
   const std::unique_ptr<uint8_t[]> options_;
   const std::unique_ptr<uint8_t[]> shared_;
   const std::unique_ptr<int[]> inputs_;

@@ -12,6 +12,7 @@ from typing import BinaryIO
 import pytest
 from cpp_build import (
     ARITHMETIC,
+    COMPACT,
     GLUE,
     REPOSITORY,
     TFLM_OPS,
@@ -109,7 +110,7 @@ def build(program: pathlib.Path, *flags: str) -> pathlib.Path:
             *tflm_flags(),
             f"-I{TFLM_OPS}",
             REPOSITORY / "tests" / "tflm_ops" / "fuzz_op.cc",
-            *(TFLM_OPS / name for name in (*ARITHMETIC, GLUE)),
+            *(TFLM_OPS / name for name in (*ARITHMETIC, COMPACT, GLUE)),
             xmos_runtime() / "lib" / "libhost_xtflitemicro.a",
             "-o",
             program,

@@ -1,0 +1,50 @@
+"""The compact op makes the same kernels, all of them in Prepare."""
+
+import fuzzing
+import numpy as np
+import random_specs
+import tiny_models
+
+from keras_hypertinypw import integer
+
+SEED = 3011
+NUM_OPS = 2_000
+# Cached lazily, at boot, per invocation: the compact op reads none of it.
+KINDS = ((0, 0), (0, 1), (1, 0))
+# One weight more than the arena of `fuzz_case.h` has bytes.
+TOO_LARGE = (1 << 24 | 1,)
+
+
+def executions(program, path, layers):
+    corpus = []
+    for index, layer in enumerate(layers):
+        options, *rest = fuzzing.parts(layer)
+        kind = KINDS[index % len(KINDS)]
+        corpus.append((options[:2] + bytes(kind) + options[4:], *rest))
+    fuzzing.write_corpus(path, corpus)
+    return list(
+        fuzzing.executions(program, path, seed=SEED, count=len(corpus))
+    )
+
+
+def test_every_op_of_any_kind_is_exact(compact_program, tmp_path):
+    rng = np.random.default_rng(SEED)
+    layers = list(random_specs.random_specs(rng, NUM_OPS))
+    records = executions(compact_program, tmp_path / "corpus.bin", layers)
+    assert len(records) == NUM_OPS
+    for layer, record in zip(layers, records, strict=True):
+        assert record.outcome == fuzzing.INVOKED, record.index
+        expected = integer.synthesize(layer).tobytes()
+        assert record.kernel == expected, record.index
+    assert len({layer.generator.to_bytes() for layer in layers}) > 1_000
+
+
+def test_a_full_arena_is_refused(compact_program, tmp_path):
+    rng = np.random.default_rng(SEED)
+    (small,) = random_specs.random_specs(rng, 1)
+    layer = tiny_models.random_spec(
+        rng, small.generator, kernel_shape=TOO_LARGE, code_bits=small.code_bits
+    )
+    (record,) = executions(compact_program, tmp_path / "corpus.bin", [layer])
+    assert record.arena_was_full
+    assert record.outcome == fuzzing.REFUSED
