@@ -22,9 +22,7 @@ def executions(program, path, layers):
         kind = KINDS[index % len(KINDS)]
         corpus.append((options[:2] + bytes(kind) + options[4:], *rest))
     fuzzing.write_corpus(path, corpus)
-    return list(
-        fuzzing.executions(program, path, seed=SEED, count=len(corpus))
-    )
+    return list(fuzzing.executions(program, path, seed=SEED, count=len(corpus)))
 
 
 def test_every_op_of_any_kind_is_exact(compact_program, tmp_path):
