@@ -72,6 +72,12 @@ def _add_train(subparsers: Any) -> None:
         default=config.generate_first,
         help="generate the first pointwise kernel, too",
     )
+    parser.add_argument(
+        "--per_channel",
+        action=argparse.BooleanOptionalAction,
+        default=config.per_channel,
+        help="give each filter of a generated kernel a scale of its own",
+    )
     add_schedule(parser)
 
 

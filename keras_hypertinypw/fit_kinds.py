@@ -5,7 +5,11 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
-from keras_hypertinypw.op_size import op_code_bytes, widen_bias_code_bytes
+from keras_hypertinypw.op_size import (
+    Build,
+    op_code_bytes,
+    widen_bias_code_bytes,
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -35,10 +39,17 @@ class Kind:
 
     @property
     def code_bytes(self) -> int:
-        """Flash of the ops, GeneratePW without its faster path."""
-        if not self.needs_op:
-            return 0
-        return op_code_bytes("small") + widen_bias_code_bytes("small")
+        """Flash of the ops in their smallest build, which checks no file."""
+        return _code_bytes("compact") if self.needs_op else 0
+
+    @property
+    def checks_bytes(self) -> int:
+        """Flash that ops take on top which check the file."""
+        return self.needs_op and _code_bytes("small") - self.code_bytes
+
+
+def _code_bytes(build: Build) -> int:
+    return op_code_bytes(build) + widen_bias_code_bytes(build)
 
 
 # The best of each family in `benchmarks/results/frontier.jsonl`.
@@ -50,5 +61,15 @@ KINDS = {
         "generated (0.5 bit a weight)",
         4,
         {"block_size": 32, "hidden_units": (32,)},
+    ),
+    "generated_least": Kind(
+        "generated (1 bit a weight, least bytes beside it)",
+        4,
+        {
+            "hidden_units": (8,),
+            "code_dim": 8,
+            "block_size": 8,
+            "per_channel": False,
+        },
     ),
 }

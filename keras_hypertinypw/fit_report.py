@@ -17,7 +17,7 @@ from keras_hypertinypw.run_config import RunConfig
 from keras_hypertinypw.tasks import TASKS
 
 _GENERATOR = ("code_dim", "code_bits", "block_size")
-_FLAGS = ("use_skip", "generate_first")
+_FLAGS = ("use_skip", "generate_first", "per_channel")
 
 
 def train_command(config: RunConfig) -> str:
@@ -57,6 +57,14 @@ def summary(result: dict[str, Any], out: pathlib.Path) -> str:
     lines += [f"{kind:<16} does not fit" for kind in result["left_out"]]
     config = RunConfig.from_dict(result["config"])
     task = TASKS[config.dataset]
+    kind = KINDS[result["chosen"]]
+    if kind.needs_op:
+        lines += [
+            "",
+            "op B: generate_pw_compact_op.cc and widen_bias_op.cc, the latter "
+            "with -DHYPERTINYPW_CHECKS=0.",
+            f"Ops that check the file take {kind.checks_bytes:,} B more.",
+        ]
     lines += [
         "",
         result["reason"],

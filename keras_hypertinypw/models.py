@@ -20,6 +20,7 @@ def ecg_network(
     width: int = 64,
     generator: BaseGenerator | None = None,
     keep_first: bool = True,
+    per_channel: bool = True,
     block_strides: Sequence[int] = (2, 1, 2, 1),
 ) -> keras.Model:
     """1-D depthwise-separable network for beats.
@@ -33,6 +34,7 @@ def ecg_network(
         width: Channels of every pointwise layer; the stem has half of them.
         generator: The shared generator, or None for stored kernels.
         keep_first: Whether the first pointwise kernel is always stored.
+        per_channel: Of every `HyperPointwise`.
         block_strides: Stride of each depthwise-separable block.
     """
     inputs = keras.Input(input_shape, name="beat")
@@ -42,7 +44,7 @@ def ecg_network(
     x = _normalize(x, "stem")
     for index, strides in enumerate(block_strides):
         shared = None if keep_first and index == 0 else generator
-        x = _separable(x, index, (5,), strides, width, shared)
+        x = _separable(x, index, (5,), strides, width, shared, per_channel)
     x = _layers.GlobalAveragePooling1D(name="pool")(x)
     outputs = _layers.Dense(num_classes, name="logits")(x)
     return keras.Model(inputs, outputs, name="ecg_network")
@@ -55,6 +57,7 @@ def long_ecg_network(
     width: int = 64,
     generator: BaseGenerator | None = None,
     keep_first: bool = True,
+    per_channel: bool = True,
 ) -> keras.Model:
     """`ecg_network` for a minute: its last layer sees 27 s at 100 Hz.
 
@@ -64,6 +67,7 @@ def long_ecg_network(
         width: Channels of every pointwise layer; the stem has half of them.
         generator: The shared generator, or None for stored kernels.
         keep_first: Whether the first pointwise kernel is always stored.
+        per_channel: Of every `HyperPointwise`.
     """
     return ecg_network(
         input_shape,
@@ -71,6 +75,7 @@ def long_ecg_network(
         width=width,
         generator=generator,
         keep_first=keep_first,
+        per_channel=per_channel,
         block_strides=(4, 4, 4, 4, 1),
     )
 
@@ -83,6 +88,7 @@ def ds_cnn(
     num_blocks: int = 4,
     generator: BaseGenerator | None = None,
     keep_first: bool = True,
+    per_channel: bool = True,
 ) -> keras.Model:
     """2-D depthwise-separable network in the shape of MLPerf Tiny's DS-CNN.
 
@@ -93,6 +99,7 @@ def ds_cnn(
         num_blocks: Number of depthwise-separable blocks.
         generator: The shared generator, or None for stored kernels.
         keep_first: Whether the first pointwise kernel is always stored.
+        per_channel: Of every `HyperPointwise`.
     """
     inputs = keras.Input(input_shape, name="image")
     x = _layers.Conv2D(
@@ -101,7 +108,7 @@ def ds_cnn(
     x = _normalize(x, "stem")
     for index in range(num_blocks):
         shared = None if keep_first and index == 0 else generator
-        x = _separable(x, index, (3, 3), 1, width, shared)
+        x = _separable(x, index, (3, 3), 1, width, shared, per_channel)
     x = _layers.GlobalAveragePooling2D(name="pool")(x)
     outputs = _layers.Dense(num_classes, name="logits")(x)
     return keras.Model(inputs, outputs, name="ds_cnn")
@@ -114,6 +121,7 @@ def _separable(
     strides: int,
     width: int,
     generator: BaseGenerator | None,
+    per_channel: bool,
 ) -> Any:
     """Depthwise, then pointwise convolution, in 1-D or 2-D."""
     rank = f"{len(kernel_size)}D"
@@ -130,7 +138,13 @@ def _separable(
         conv = getattr(_layers, f"Conv{rank}")
         x = conv(width, 1, use_bias=False, name=name)(x)
     else:
-        x = HyperPointwise(width, generator, use_bias=False, name=name)(x)
+        x = HyperPointwise(
+            width,
+            generator,
+            use_bias=False,
+            per_channel=per_channel,
+            name=name,
+        )(x)
     return _normalize(x, name)
 
 

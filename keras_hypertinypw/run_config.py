@@ -61,6 +61,8 @@ class RunConfig:
         block_size: Of the generator.
         use_skip: Of the generator.
         generate_first: Whether the first pointwise kernel is generated, too.
+        per_channel: Whether each filter of a generated kernel has a scale of
+            its own, as in `HyperPointwise`.
         schedule: Epochs, rates and seed.
 
     Raises:
@@ -76,6 +78,7 @@ class RunConfig:
     block_size: int = generator_defaults.BLOCK_SIZE
     use_skip: bool = generator_defaults.USE_SKIP
     generate_first: bool = True
+    per_channel: bool = True
     schedule: Schedule = Schedule()
 
     def __post_init__(self) -> None:

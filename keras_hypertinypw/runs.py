@@ -122,6 +122,7 @@ def build_model(
         width=config.width,
         generator=generator,
         keep_first=not config.generate_first,
+        per_channel=config.per_channel,
     )
 
 

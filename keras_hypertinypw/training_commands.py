@@ -33,6 +33,7 @@ def train_config(options: argparse.Namespace) -> RunConfig:
         block_size=options.block_size,
         use_skip=options.use_skip,
         generate_first=options.generate_first,
+        per_channel=options.per_channel,
         schedule=dataclasses.replace(
             _schedule(options), kernel_bits=options.kernel_bits
         ),

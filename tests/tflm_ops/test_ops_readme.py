@@ -2,11 +2,19 @@
 
 import json
 import re
+import shutil
 import subprocess
 import sys
 
 import pytest
-from cpp_build import REPOSITORY, TFLM_OPS, arm_tool
+from cpp_build import (
+    REPOSITORY,
+    TFLM_OPS,
+    arm_tool,
+    host_compiler,
+    run,
+    tflm_flags,
+)
 
 from keras_hypertinypw import native, op_size
 
@@ -58,6 +66,31 @@ def test_the_readme_has_the_current_flash():
         [f"{size:,} B" for size in found.values()] for found in builds.values()
     ]
     assert f"{builds['unchecked']['widen_bias']} B)" in WIDEN_BIAS
+
+
+@pytest.mark.parametrize(
+    ("text", "first"),
+    [
+        (section("In firmware"), "Add `"),
+        (section("Builds"), "TFLM's headers it needs `"),
+        (WIDEN_BIAS.split("\n## In firmware\n")[1], "Add `"),
+    ],
+    ids=["generate_pw", "compact", "widen_bias"],
+)
+def test_the_files_to_add_are_all_there_is_to_add(text, first, tmp_path):
+    listed = first[-1] + text.split(first)[1].split("\n\n")[0]
+    for name in re.findall(r"`(\w+\.[\w{,}]+)`", listed):
+        stem, _, endings = name.partition(".")
+        for ending in endings.strip("{}").split(","):
+            shutil.copy(TFLM_OPS / f"{stem}.{ending}", tmp_path)
+    sources = sorted(tmp_path.glob("*.cc"))
+    assert sources
+    run(
+        [
+            *(host_compiler(), "-std=c++17", *tflm_flags()),
+            *("-fsyntax-only", *sources),
+        ]
+    )
 
 
 @pytest.mark.parametrize(
