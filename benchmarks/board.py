@@ -19,6 +19,8 @@ ARITHMETIC = (
     TFLM_OPS / "generate_pw_lanes.cc",
     TFLM_OPS / "generate_pw_shared.cc",
 )
+# The compact op in the place of GeneratePW.
+COMPACT_FLAG = "-DHYPERTINYPW_COMPACT=1"
 SUPPORT = (FIRMWARE / "startup.cc", FIRMWARE / "input_file.cc")
 PACKAGES = {
     "arm-none-eabi-g++": "gcc-arm-none-eabi libstdc++-arm-none-eabi-newlib",

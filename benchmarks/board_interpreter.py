@@ -1,11 +1,14 @@
 """Runs whole `.tflite` files in TFLM's interpreter on the emulated board.
 
     python benchmarks/board_interpreter.py MODEL...
+    python benchmarks/board_interpreter.py --compact MODEL...
 
 The environment variables TFLM_LIB and TFLM_INCLUDE name a build of TFLM;
 `tflm_ops/README.md` says how to make one. Every output has to be what the
 official interpreter computes here, to the last bit. Prints a table of the
-arena in use and of instructions, beside what is predicted of them.
+arena in use and of instructions, beside what is predicted of them. `--compact`
+links the compact op, which makes all kernels in AllocateTensors and has no
+state in the arena; what is predicted is of the usual op, that does it at boot.
 """
 
 from __future__ import annotations
@@ -25,6 +28,8 @@ from board_tflm import Tflm
 from keras_hypertinypw import ConversionError
 from keras_hypertinypw.device import DeviceFootprint, device_footprint
 from keras_hypertinypw.golden_cases import GoldenCases, golden_cases
+from keras_hypertinypw.op_insertion import read_specs
+from keras_hypertinypw.op_options import set_residencies, set_synthesis
 
 EXAMPLES = board.TFLM_OPS.parent / "examples" / "mitdb"
 MODELS = (EXAMPLES / "generated.tflite", EXAMPLES / "stored.tflite")
@@ -142,12 +147,15 @@ class Comparison:
         return found
 
 
-def measure(model_content: bytes, tflm: Tflm) -> Comparison:
+def measure(
+    model_content: bytes, tflm: Tflm, *, compact: bool = False
+) -> Comparison:
     """Runs a model in a large arena, and in the one that is predicted.
 
     Args:
         model_content: Bytes of a `.tflite` with int8 input and output.
         tflm: What `find_tflm` returns.
+        compact: Link the compact op.
 
     Raises:
         ConversionError: If the file does not run in the official interpreter.
@@ -156,15 +164,29 @@ def measure(model_content: bytes, tflm: Tflm) -> Comparison:
     """
     cases = golden_cases(model_content)
     with tempfile.TemporaryDirectory() as folder:
-        program = board_tflm.build(pathlib.Path(folder), model_content, tflm)
+        program = board_tflm.build(
+            pathlib.Path(folder),
+            model_content,
+            tflm,
+            flags=[board.COMPACT_FLAG] if compact else [],
+        )
         found = run(program, model_content, cases)
         try:
-            predicted = device_footprint(model_content)
+            predicted = device_footprint(
+                _at_boot(model_content) if compact else model_content
+            )
         except ConversionError:
             return Comparison(found, None)
         size = predicted.board.required_bytes
         run(program, model_content, cases, arena_size=size)
     return Comparison(found, predicted)
+
+
+def _at_boot(model_content: bytes) -> bytes:
+    """Returns the file as the compact op reads it."""
+    count = len(read_specs(model_content))
+    cached = set_residencies(model_content, ["cached"] * count)
+    return set_synthesis(cached, "boot") if count else cached
 
 
 def table(models: dict[str, Comparison]) -> str:
@@ -186,13 +208,16 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument(
         "models", nargs="*", default=MODELS, type=pathlib.Path, metavar="MODEL"
     )
+    parser.add_argument(
+        "--compact", action="store_true", help="link the compact op"
+    )
     options = parser.parse_args(arguments)
     try:
         tflm = board_tflm.find_tflm(
             os.environ.get("TFLM_LIB", ""), os.environ.get("TFLM_INCLUDE", "")
         )
         found = {
-            path.name: measure(path.read_bytes(), tflm)
+            path.name: measure(path.read_bytes(), tflm, compact=options.compact)
             for path in options.models
         }
     except (OSError, ValueError) as error:

@@ -18,6 +18,7 @@ from keras_hypertinypw.tflm_resolver import resolver_calls
 
 SOURCES = (
     board.FIRMWARE / "interpreter.cc",
+    board.TFLM_OPS / "generate_pw_compact_op.cc",
     board.TFLM_OPS / "generate_pw_op.cc",
     board.TFLM_OPS / "widen_bias_op.cc",
     *board.ARITHMETIC,

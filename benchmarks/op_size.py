@@ -35,14 +35,14 @@ SOURCES = (
     "generate_pw_op",
     "generate_pw_shared",
 )
-COMPACT = ("generate_pw_compact_op",)
+COMPACT_SOURCES = ("generate_pw_compact_op",)
 WIDEN_BIAS = "widen_bias_op"
 # Sources and flags of each build, beside the flags of a release.
 BUILDS: dict[Build, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "fastest": (SOURCES, ()),
     "small": (SOURCES, ("-DHYPERTINYPW_LANES=0",)),
     "unchecked": (SOURCES, ("-DHYPERTINYPW_LANES=0", "-DHYPERTINYPW_CHECKS=0")),
-    "compact": (COMPACT, ("-DHYPERTINYPW_CHECKS=0",)),
+    "compact": (COMPACT_SOURCES, ("-DHYPERTINYPW_CHECKS=0",)),
 }
 FLAGS = (
     *("-std=c++17", "-Os", "-fno-exceptions", "-fno-rtti"),

@@ -97,8 +97,8 @@ def _add_fit(subparsers: Any) -> None:
         type=float,
         required=True,
         metavar="KB",
-        help="flash for the file, and for the op's code where it is needed, "
-        "in kB of 1,024 bytes",
+        help="flash for the file, and for the ops' code where they are needed, "
+        "in their smallest build, in kB of 1,024 bytes",
     )
     parser.add_argument(
         "--kinds",

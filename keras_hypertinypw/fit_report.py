@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 
 from keras_hypertinypw import plots, scoring
 from keras_hypertinypw.files import write_atomically
-from keras_hypertinypw.fit_kinds import KINDS
+from keras_hypertinypw.fit_kinds import KINDS, checks_bytes
 from keras_hypertinypw.run_config import RunConfig
 from keras_hypertinypw.tasks import TASKS
 
@@ -57,13 +57,15 @@ def summary(result: dict[str, Any], out: pathlib.Path) -> str:
     lines += [f"{kind:<16} does not fit" for kind in result["left_out"]]
     config = RunConfig.from_dict(result["config"])
     task = TASKS[config.dataset]
-    kind = KINDS[result["chosen"]]
-    if kind.needs_op:
+    if any(row["op_code_bytes"] for row in result["kinds"]):
+        small, fastest = checks_bytes("small"), checks_bytes("fastest")
         lines += [
             "",
-            "op B: generate_pw_compact_op.cc and widen_bias_op.cc, the latter "
-            "with -DHYPERTINYPW_CHECKS=0.",
-            f"Ops that check the file take {kind.checks_bytes:,} B more.",
+            "op B: the compact GeneratePW, and WidenBias, which do not check "
+            'the file; "Builds"',
+            f"in tflm_ops/README.md. With checks {small:,} B more, and "
+            f"{fastest:,} B with",
+            "faster synthesis, too.",
         ]
     lines += [
         "",

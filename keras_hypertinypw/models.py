@@ -34,7 +34,8 @@ def ecg_network(
         width: Channels of every pointwise layer; the stem has half of them.
         generator: The shared generator, or None for stored kernels.
         keep_first: Whether the first pointwise kernel is always stored.
-        per_channel: Of every `HyperPointwise`.
+        per_channel: Whether each filter of a generated kernel has a scale of
+            its own.
         block_strides: Stride of each depthwise-separable block.
     """
     inputs = keras.Input(input_shape, name="beat")
@@ -67,7 +68,8 @@ def long_ecg_network(
         width: Channels of every pointwise layer; the stem has half of them.
         generator: The shared generator, or None for stored kernels.
         keep_first: Whether the first pointwise kernel is always stored.
-        per_channel: Of every `HyperPointwise`.
+        per_channel: Whether each filter of a generated kernel has a scale of
+            its own.
     """
     return ecg_network(
         input_shape,
@@ -99,7 +101,8 @@ def ds_cnn(
         num_blocks: Number of depthwise-separable blocks.
         generator: The shared generator, or None for stored kernels.
         keep_first: Whether the first pointwise kernel is always stored.
-        per_channel: Of every `HyperPointwise`.
+        per_channel: Whether each filter of a generated kernel has a scale of
+            its own.
     """
     inputs = keras.Input(input_shape, name="image")
     x = _layers.Conv2D(

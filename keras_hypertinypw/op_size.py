@@ -13,8 +13,8 @@ RECORD = pathlib.Path(__file__).with_name("op_code_bytes.json")
 
 # "fastest" makes four blocks at once. "small" does not
 # (`-DHYPERTINYPW_LANES=0`), and "unchecked" checks no file either
-# (`-DHYPERTINYPW_CHECKS=0`). "compact" is `generate_pw_compact_op.cc` in the
-# place of all that.
+# (`-DHYPERTINYPW_CHECKS=0`). "compact" is that for WidenBias, and
+# `generate_pw_compact_op.cc` for GeneratePW.
 Build = Literal["fastest", "small", "unchecked", "compact"]
 
 

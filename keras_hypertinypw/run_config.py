@@ -95,7 +95,8 @@ class RunConfig:
         Raises:
             KeyError: If a field is missing: its default may have changed since.
         """
-        values = dict(values)
+        # Of files written before there was a choice.
+        values = {"per_channel": True, **values}
         for kind, given in ((cls, values), (Schedule, values["schedule"])):
             for field in dataclasses.fields(kind):
                 if field.name not in given:

@@ -5,14 +5,14 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from keras_hypertinypw import cli, fit_report, fitting
+from keras_hypertinypw import cli, fit_kinds, fit_report, fitting
 from keras_hypertinypw.errors import ConversionError
 from keras_hypertinypw.interpreter import Interpreter
 from keras_hypertinypw.run_config import RunConfig, Schedule
 from keras_hypertinypw.tasks import TASKS
 
 BUDGET = 8 * 1024
-KINDS = ("int4", "generated_1")
+KINDS = ("int4", "generated_1", "generated_least")
 SCHEDULE = Schedule(float_epochs=1, quantized_epochs=1, batch_size=256)
 
 
@@ -83,6 +83,8 @@ def test_summary_and_picture_say_what_was_found(fitted, tmp_path):
     assert result["reason"] in text
     for kind in result["kinds"]:
         assert f"{kind['file_bytes']:,}" in text
+    more = fit_kinds.checks_bytes("small")
+    assert more > 0 and f"With checks {more:,} B more" in text
     left_out = {**result, "left_out": ["generated_0.5"]}
     assert "generated_0.5    does not fit" in fit_report.summary(
         left_out, folder

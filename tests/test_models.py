@@ -39,6 +39,21 @@ def test_all_but_the_first_pointwise_layer_are_generated(build, num_pointwise):
     assert len(find_generators(model)) == 1
 
 
+@pytest.mark.parametrize("per_channel", [False, True])
+@pytest.mark.parametrize(("build", "num_pointwise"), NETWORKS)
+def test_generated_layers_have_the_scales_that_are_asked_for(
+    build, num_pointwise, per_channel
+):
+    model = build(
+        generator=keras_models.generator(),
+        keep_first=False,
+        per_channel=per_channel,
+    )
+    layers = pointwise(model)
+    assert len(layers) == num_pointwise
+    assert {layer.per_channel for layer in layers} == {per_channel}
+
+
 @pytest.mark.parametrize(("build", "num_pointwise"), NETWORKS)
 def test_stored_and_generated_networks_have_the_same_graph(
     build, num_pointwise

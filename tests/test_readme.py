@@ -74,6 +74,7 @@ def test_size_of_the_op_is_current():
     assert f"{sizes['sum']:,} B of flash on Cortex-M4" in README
     smaller = sizes["sum"] - op_code_bytes("small")
     assert f"of which {smaller:,} B make synthesis faster" in README
+    assert f"without checks, takes {op_code_bytes('compact')} B" in README
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,10 @@
 
 namespace hypertinypw {
 
+// Hidden outputs are clamped here (ReLU), weights of the kernel there.
+constexpr int32_t kHiddenLow = 0;
+constexpr int32_t kKernelLow = -127;
+
 // Divides by 2^shift, rounding to nearest, ties towards +infinity.
 // Requires |value| < 2^30 and 1 <= shift <= 24. Mirrors integer.py.
 // C++17 leaves `>>` of a negative value to the compiler; every compiler that

@@ -6,10 +6,6 @@
 namespace hypertinypw {
 namespace {
 
-// Hidden outputs are clamped here (ReLU), weights of the kernel there.
-constexpr int32_t kHiddenLow = 0;
-constexpr int32_t kKernelLow = -127;
-
 // Returns field `index` of packed codes as the level it stands for, in
 // [-128, 127]. Mirrors decode_levels in spec.py.
 int8_t DecodeLevel(const uint8_t* codes, int code_bits, int32_t index) {

@@ -3,11 +3,11 @@
 //   resolver.AddCustom(hypertinypw::kGeneratePwOpName,
 //                      hypertinypw::Register_GENERATE_PW_COMPACT());
 //
-// In the place of all other sources of GeneratePW. It makes the same kernels,
-// every one in AllocateTensors, whatever the file says of residency and
-// synthesis, and checks nothing but that the arena is large enough: another
-// file than the converter writes, or one with a shared generator, is undefined
-// behaviour.
+// In the place of Register_GENERATE_PW. It makes the same kernels, every one in
+// AllocateTensors, whatever the file says of residency and synthesis, and keeps
+// them in the arena. It checks nothing but that the arena is large enough: a
+// file that the format does not allow is undefined behaviour, and so is one
+// that refers to a shared generator.
 
 #ifndef HYPERTINYPW_TFLM_OPS_GENERATE_PW_COMPACT_OP_H_
 #define HYPERTINYPW_TFLM_OPS_GENERATE_PW_COMPACT_OP_H_

@@ -16,6 +16,11 @@ namespace hypertinypw {
 // What a file calls the op, and what AddCustom takes.
 constexpr char kGeneratePwOpName[] = "GeneratePW";
 
+// Inputs, and the output.
+constexpr int kCodesTensor = 0;
+constexpr int kGeneratorTensor = 1;
+constexpr int kKernelTensor = 0;
+
 constexpr int kFormatVersion = 1;
 constexpr int kKindMlp = 0;
 constexpr int kKindReference = 1;

@@ -18,9 +18,6 @@
 namespace hypertinypw {
 namespace {
 
-constexpr int kCodesTensor = 0;
-constexpr int kGeneratorTensor = 1;
-constexpr int kKernelTensor = 0;
 constexpr int kNumInputs = 2;
 constexpr int kNumOutputs = 1;
 

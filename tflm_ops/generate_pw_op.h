@@ -8,6 +8,7 @@
 #ifndef HYPERTINYPW_TFLM_OPS_GENERATE_PW_OP_H_
 #define HYPERTINYPW_TFLM_OPS_GENERATE_PW_OP_H_
 
+#include "generate_pw_format.h"
 #include "generate_pw_shared.h"
 #include "op_registration.h"
 

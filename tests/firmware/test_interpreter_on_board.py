@@ -49,11 +49,14 @@ def folder(tmp_path):
     return path
 
 
+@pytest.mark.parametrize(
+    "op", [(), (board.COMPACT_FLAG,)], ids=["usual", "compact"]
+)
 def test_the_firmware_compiles_and_what_the_library_lacks_is_named(
-    includes, library, folder
+    includes, library, folder, op
 ):
     tflm = board_tflm.find_tflm(str(library), includes)
-    flags = (*RENAMED, *QUICK)
+    flags = (*RENAMED, *QUICK, *op)
     with pytest.raises(ValueError, match="to link") as raised:
         board_tflm.build(folder, MODELS[0].read_bytes(), tflm, flags=flags)
     text = str(raised.value)

@@ -16,14 +16,13 @@ NUM_SPECS = 300
 MAX_INSTRUCTIONS_PER_MAC = 2.0
 
 
-@pytest.fixture(
-    scope="module",
-    params=op_size.BUILDS.values(),
-    ids=op_size.BUILDS.keys(),
-)
+@pytest.fixture(scope="module", params=op_size.BUILDS)
 def program(request, tmp_path_factory):
     path = tmp_path_factory.mktemp("synthesis") / "synthesis.elf"
-    return board_synthesis.build(path, *request.param)
+    sources, flags = op_size.BUILDS[request.param]
+    if sources == op_size.COMPACT_SOURCES:
+        flags = (*flags, board_synthesis.board.COMPACT_FLAG)
+    return board_synthesis.build(path, *flags)
 
 
 def test_golden_kernels_are_exact(program):

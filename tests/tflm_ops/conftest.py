@@ -7,7 +7,7 @@ from cpp_build import LANES
 def compact_program(tmp_path_factory):
     """`fuzz_op.cc` around the compact op, which takes no mutated ones."""
     program = tmp_path_factory.mktemp("compact") / "fuzz_op"
-    flag = "-DFUZZED_OP=Register_GENERATE_PW_COMPACT"
+    flag = "-DFUZZED_COMPACT=1"
     return fuzzing.build(program, flag)
 
 

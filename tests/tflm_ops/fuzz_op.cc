@@ -9,7 +9,7 @@
 // stderr, with the index to run again.
 //
 // The compact op checks nothing, and runs the corpus alone, with
-// -DFUZZED_OP=Register_GENERATE_PW_COMPACT.
+// -DFUZZED_COMPACT=1.
 //
 // Built with -fsanitize=address,undefined: every array has a heap block of
 // exactly its size.
@@ -35,8 +35,8 @@
 #include "tensorflow/lite/c/common.h"
 #include "tensorflow/lite/micro/micro_common.h"
 
-#if !defined(FUZZED_OP)
-#define FUZZED_OP Register_GENERATE_PW
+#if !defined(FUZZED_COMPACT)
+#define FUZZED_COMPACT 0
 #endif
 
 extern "C" void __sanitizer_set_death_callback(void (*callback)());
@@ -55,6 +55,7 @@ using hypertinypw::kNumTensors;
 using hypertinypw::Mutator;
 using hypertinypw::Outcome;
 
+constexpr bool kIsCompact = FUZZED_COMPACT;
 constexpr unsigned kSecondsPerExecution = 10;
 // The memory planner would not place more than this either.
 constexpr size_t kMaxPlanned = 1 << 20;
@@ -160,7 +161,14 @@ class Run {
       kernel->data.int8 = planned.get();
     }
     int8_t* const weights = kernel->data.int8;
+    // Only the compact op has made its kernel by now whatever the options say,
+    // and has nothing but that in the arena.
+    const std::vector<int8_t> prepared(weights, weights + num_weights);
     Invoke();
+    if (kIsCompact && (!std::equal(prepared.begin(), prepared.end(), weights) ||
+                       context_.used != (num_weights + 15) / 16 * 16)) {
+      Fail("made something after Prepare, or kept more than the kernel");
+    }
     result->outcome = Outcome::kInvoked;
     result->kernel.assign(weights, weights + num_weights);
     // A cached kernel is made once, so this stays; another is made anew.
@@ -180,7 +188,9 @@ class Run {
   }
 
   const FuzzCase& op_;
-  const TFLMRegistration* registration_ = hypertinypw::FUZZED_OP();
+  const TFLMRegistration* registration_ =
+      kIsCompact ? hypertinypw::Register_GENERATE_PW_COMPACT()
+                 : hypertinypw::Register_GENERATE_PW();
   const std::unique_ptr<uint8_t[]> options_;
   const std::unique_ptr<uint8_t[]> shared_;
   const std::unique_ptr<int[]> inputs_;

@@ -11,6 +11,7 @@ SEED = 3011
 NUM_OPS = 2_000
 # Cached lazily, at boot, per invocation: the compact op reads none of it.
 KINDS = ((0, 0), (0, 1), (1, 0))
+MANY_VALUES = 10
 # One weight more than the arena of `fuzz_case.h` has bytes.
 TOO_LARGE = (1 << 24 | 1,)
 
@@ -34,7 +35,10 @@ def test_every_op_of_any_kind_is_exact(compact_program, tmp_path):
         assert record.outcome == fuzzing.INVOKED, record.index
         expected = integer.synthesize(layer).tobytes()
         assert record.kernel == expected, record.index
-    assert len({layer.generator.to_bytes() for layer in layers}) > 1_000
+    varied = sum(len(set(record.kernel)) > MANY_VALUES for record in records)
+    signed = sum(bool(layer.row_signs.any()) for layer in layers)
+    skipped = sum(layer.generator.skip_weights is not None for layer in layers)
+    assert min(varied, signed, skipped) > NUM_OPS // 3
 
 
 def test_a_full_arena_is_refused(compact_program, tmp_path):

@@ -83,14 +83,16 @@ def test_the_files_to_add_are_all_there_is_to_add(text, first, tmp_path):
         stem, _, endings = name.partition(".")
         for ending in endings.strip("{}").split(","):
             shutil.copy(TFLM_OPS / f"{stem}.{ending}", tmp_path)
-    sources = sorted(tmp_path.glob("*.cc"))
-    assert sources
+    linked = tmp_path / "linked.o"
     run(
         [
-            *(host_compiler(), "-std=c++17", *tflm_flags()),
-            *("-fsyntax-only", *sources),
+            *(host_compiler(), "-std=c++17", "-DNDEBUG", *tflm_flags()),
+            *("-r", "-nostdlib", *sorted(tmp_path.glob("*.cc"))),
+            *("-o", linked),
         ]
     )
+    assert "hypertinypw::Register" in run(["nm", "-C", linked])
+    assert "hypertinypw::" not in run(["nm", "-uC", linked])
 
 
 @pytest.mark.parametrize(

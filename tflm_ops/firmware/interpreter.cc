@@ -4,12 +4,14 @@
 // the output is right, instructions, syntheses; and the arena in use.
 //
 // `model_operators.h` is written for each model by
-// benchmarks/board_interpreter.py.
+// benchmarks/board_interpreter.py. With -DHYPERTINYPW_COMPACT=1 the compact op
+// stands in the place of GeneratePW.
 
 #include <cstdio>
 #include <cstring>
 
 #include "generate_pw.h"
+#include "generate_pw_compact_op.h"
 #include "generate_pw_op.h"
 #include "input_file.h"
 #include "instructions.h"
@@ -27,28 +29,41 @@ extern "C" [[gnu::weak]] void RegisterDebugLogCallback(void (*)(const char*));
 namespace {
 
 using hypertinypw::GeneratePwState;
-using hypertinypw::Register_GENERATE_PW;
 using hypertinypw::firmware::Array;
 using hypertinypw::firmware::CountInstructions;
 using hypertinypw::firmware::InputFile;
 
+#if HYPERTINYPW_COMPACT
+constexpr bool kIsCompact = true;
+#else
+constexpr bool kIsCompact = false;
+#endif
 constexpr int kNumInvokes = 3;
 
 // Larger than any board's.
 alignas(16) uint8_t arena[8 << 20];
 int num_syntheses = 0;
 
+const TFLMRegistration* GeneratePw() {
+  return kIsCompact ? hypertinypw::Register_GENERATE_PW_COMPACT()
+                    : hypertinypw::Register_GENERATE_PW();
+}
+
+// The compact op makes its kernel in Prepare, and has no state.
+bool IsGenerated(const TfLiteNode* node) {
+  return kIsCompact ||
+         static_cast<const GeneratePwState*>(node->user_data)->generated;
+}
+
 TfLiteStatus CountedPrepare(TfLiteContext* context, TfLiteNode* node) {
-  const TfLiteStatus status = Register_GENERATE_PW()->prepare(context, node);
-  const auto* state = static_cast<const GeneratePwState*>(node->user_data);
-  num_syntheses += status == kTfLiteOk && state->generated;
+  const TfLiteStatus status = GeneratePw()->prepare(context, node);
+  num_syntheses += status == kTfLiteOk && IsGenerated(node);
   return status;
 }
 
 TfLiteStatus CountedInvoke(TfLiteContext* context, TfLiteNode* node) {
-  const auto* state = static_cast<const GeneratePwState*>(node->user_data);
-  num_syntheses += !state->generated;
-  return Register_GENERATE_PW()->invoke(context, node);
+  num_syntheses += !IsGenerated(node);
+  return GeneratePw()->invoke(context, node);
 }
 
 // Counts what GeneratePW synthesizes.
@@ -57,6 +72,7 @@ class Resolver : public tflite::MicroMutableOpResolver<kNumOperators> {
   TfLiteStatus AddCustom(const char* name, const TFLMRegistration* op) {
     TFLMRegistration counted = *op;
     if (std::strcmp(name, hypertinypw::kGeneratePwOpName) == 0) {
+      counted = *GeneratePw();
       counted.prepare = CountedPrepare;
       counted.invoke = CountedInvoke;
     }

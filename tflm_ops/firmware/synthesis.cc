@@ -1,11 +1,13 @@
 // Synthesizes every case of a file, compares each weight and counts
 // instructions. Prints a line for each: its index, 1 if all weights are right,
-// and its instructions.
+// and its instructions. With -DHYPERTINYPW_COMPACT=1 it is the compact op that
+// synthesizes.
 
 #include <cstdio>
 #include <cstring>
 
 #include "generate_pw.h"
+#include "generate_pw_compact.h"
 #include "generate_pw_format.h"
 #include "input_file.h"
 #include "instructions.h"
@@ -38,7 +40,13 @@ void RunCase(InputFile* file, int index) {
     // What is behind the kernel must stay.
     std::memset(weights, -128, kernel.size + 1);
     count = hypertinypw::firmware::CountInstructions([&] {
+#if HYPERTINYPW_COMPACT
+      hypertinypw::compact::GenerateWeights(options.data, codes.data, blob.data,
+                                            dims.data, params.num_weights,
+                                            weights);
+#else
       hypertinypw::GeneratePwWeights(params, generator, codes.data, weights);
+#endif
     });
     ok = std::memcmp(weights, kernel.data, kernel.size) == 0 &&
          weights[kernel.size] == -128;

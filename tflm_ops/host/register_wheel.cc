@@ -29,9 +29,6 @@ GetEvalTensorFn get_eval_tensor = nullptr;
 
 namespace {
 
-constexpr int kCodesTensor = 0;
-constexpr int kGeneratorTensor = 1;
-constexpr int kKernelTensor = 0;
 constexpr uint32_t kNumOps = 2;  // That are registered here.
 
 char last_error[256] = "";
