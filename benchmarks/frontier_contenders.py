@@ -11,13 +11,7 @@ from keras_hypertinypw import HyperPointwise, WeightGenerator  # isort: skip
 import frontier_lut
 import numpy as np
 import tf_keras as keras
-from frontier_layers import (
-    OwnLevels,
-    TiedKernel,
-    one_scale_each,
-    split_low_rank,
-    unsigned,
-)
+from frontier_layers import OwnLevels, TiedKernel, split_low_rank, unsigned
 
 from keras_hypertinypw.bias_narrowing import narrow_biases
 from keras_hypertinypw.freezing import to_dense_tflite
@@ -41,6 +35,8 @@ class Contender:
         generator: Makes the generator of a network of that many channels,
             None for stored kernels.
         keep_first: Whether the first pointwise kernel is stored all the same.
+        per_channel: Whether each filter of a generated kernel has a scale of
+            its own.
         kernel_bits: Of stored kernels, 8 or 4.
         least_width: Least channels; a kernel has to hold a block.
         rewrite: Changes the float network.
@@ -54,6 +50,7 @@ class Contender:
     family: str
     generator: Callable[[int], BaseGenerator] | None = None
     keep_first: bool = True
+    per_channel: bool = True
     kernel_bits: int = 8
     least_width: int = 2
     rewrite: Callable[[keras.Model], keras.Model] | None = None
@@ -81,6 +78,7 @@ class Contender:
             width=width,
             generator=self.generator and self.generator(width),
             keep_first=self.keep_first,
+            per_channel=self.per_channel,
         )
         if self.fixed:
             _fix_generator(model)
@@ -132,10 +130,10 @@ def _fix_generator(model: keras.Model) -> None:
 
 def _generated(
     *,
+    per_channel: bool = True,
     narrow: bool = False,
     fixed: bool = False,
     op_build: Build = "small",
-    rewrite: Callable[[keras.Model], keras.Model] | None = None,
     **options: Any,
 ) -> Contender:
     """Generates every pointwise kernel, and stores the rest in four bits.
@@ -146,9 +144,9 @@ def _generated(
         "generated",
         lambda width: WeightGenerator(**options, name="generator"),
         keep_first=False,
+        per_channel=per_channel,
         kernel_bits=4,
         least_width=8,
-        rewrite=rewrite,
         narrow=narrow,
         fixed=fixed,
         op_build=op_build,
@@ -174,9 +172,9 @@ def _lean(**options: Any) -> Contender:
     """Generates every pointwise kernel, with all else that saves bytes."""
     return _generated(
         **options,
+        per_channel=False,
         narrow=True,
         op_build="compact",
-        rewrite=one_scale_each,
     )
 
 
@@ -191,9 +189,9 @@ CONTENDERS = {
     "gen_1_small": _generated(**_SMALL),
     "gen_1_small_bias8": _generated(**_SMALL, narrow=True),
     "gen_2_small_bias8": _generated(**_SMALL, code_bits=2, narrow=True),
-    "gen_1_one_scale": _generated(rewrite=one_scale_each),
+    "gen_1_one_scale": _generated(per_channel=False),
     "gen_1_bias8": _generated(narrow=True),
-    "gen_1_one_scale_bias8": _generated(narrow=True, rewrite=one_scale_each),
+    "gen_1_one_scale_bias8": _generated(per_channel=False, narrow=True),
     "gen_1_lean": _lean(),
     "gen_1_least": _lean(**_SMALL),
     "int4_least": Contender(

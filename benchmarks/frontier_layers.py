@@ -89,15 +89,6 @@ def _own(kwargs: dict[str, Any]) -> dict[str, Any]:
     return {key: v for key, v in kwargs.items() if key not in derived}
 
 
-def one_scale_each(model: keras.Model) -> keras.Model:
-    """Gives every generated kernel one scale for all filters.
-
-    Args:
-        model: With its initial values, which are drawn anew.
-    """
-    return _with_options(model, {HyperPointwise: {"per_channel": False}})
-
-
 def unsigned(model: keras.Model) -> keras.Model:
     """Lets no scale turn negative: a tied kernel's rows would differ then.
 
