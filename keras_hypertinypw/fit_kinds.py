@@ -5,11 +5,7 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
-from keras_hypertinypw.op_size import (
-    Build,
-    op_code_bytes,
-    widen_bias_code_bytes,
-)
+from keras_hypertinypw.op_size import op_code_bytes, widen_bias_code_bytes
 
 
 @dataclasses.dataclass(frozen=True)
@@ -21,15 +17,17 @@ class Kind:
         kernel_bits: Of stored kernels.
         config: Fields of `RunConfig` that make it, where it is not the
             default.
+        narrow: Whether biases take eight bits, and WidenBias to read them.
     """
 
     title: str
     kernel_bits: int
     config: dict[str, Any]
+    narrow: bool = False
 
     @property
     def needs_op(self) -> bool:
-        """Whether its firmware needs GeneratePW, and so WidenBias."""
+        """Whether its firmware needs GeneratePW."""
         return not self.config.get("stored")
 
     @property
@@ -39,28 +37,24 @@ class Kind:
 
     @property
     def code_bytes(self) -> int:
-        """Flash of the ops in their smallest build, which checks no file."""
-        return _code_bytes("compact") if self.needs_op else 0
+        """Flash of its ops in their smallest build, which checks no file."""
+        return (op_code_bytes("compact") if self.needs_op else 0) + (
+            widen_bias_code_bytes("compact") if self.narrow else 0
+        )
 
 
-def checks_bytes(build: Build) -> int:
-    """Flash that the ops take in another build, beyond the smallest."""
-    return _code_bytes(build) - _code_bytes("compact")
-
-
-def _code_bytes(build: Build) -> int:
-    return op_code_bytes(build) + widen_bias_code_bytes(build)
-
-
+_STORED = {"stored": True}
 # What wins somewhere in `benchmarks/results/frontier.jsonl`, or is half a bit.
 KINDS = {
-    "stored_int8": Kind("stored int8", 8, {"stored": True}),
-    "int4": Kind("int4", 4, {"stored": True}),
-    "generated_1": Kind("generated (1 bit a weight)", 4, {}),
+    "stored_int8": Kind("stored int8", 8, _STORED),
+    "int4": Kind("int4", 4, _STORED),
+    "int4_least": Kind("int4 (biases of 8 bits)", 4, _STORED, narrow=True),
+    "generated_1": Kind("generated (1 bit a weight)", 4, {}, narrow=True),
     "generated_0.5": Kind(
         "generated (0.5 bit a weight)",
         4,
         {"block_size": 32, "hidden_units": (32,)},
+        narrow=True,
     ),
     "generated_least": Kind(
         "generated (1 bit a weight, least bytes beside it)",
@@ -71,5 +65,6 @@ KINDS = {
             "block_size": 8,
             "per_channel": False,
         },
+        narrow=True,
     ),
 }

@@ -12,7 +12,8 @@ from matplotlib.figure import Figure
 
 from keras_hypertinypw import plots, scoring
 from keras_hypertinypw.files import write_atomically
-from keras_hypertinypw.fit_kinds import KINDS, checks_bytes
+from keras_hypertinypw.fit_kinds import KINDS
+from keras_hypertinypw.op_size import op_code_bytes, widen_bias_code_bytes
 from keras_hypertinypw.run_config import RunConfig
 from keras_hypertinypw.tasks import TASKS
 
@@ -58,15 +59,7 @@ def summary(result: dict[str, Any], out: pathlib.Path) -> str:
     config = RunConfig.from_dict(result["config"])
     task = TASKS[config.dataset]
     if any(row["op_code_bytes"] for row in result["kinds"]):
-        small, fastest = checks_bytes("small"), checks_bytes("fastest")
-        lines += [
-            "",
-            "op B: the compact GeneratePW, and WidenBias, which do not check "
-            'the file; "Builds"',
-            f"in tflm_ops/README.md. With checks {small:,} B more, and "
-            f"{fastest:,} B with",
-            "faster synthesis, too.",
-        ]
+        lines += ["", _about_ops()]
     lines += [
         "",
         result["reason"],
@@ -75,9 +68,27 @@ def summary(result: dict[str, Any], out: pathlib.Path) -> str:
         str(scoring.read_scores(result["test"], task)),
         "",
         f"To train it alone: {train_command(config)}",
+        f"Then for its file: {_rewriting(result['chosen'])}",
         f"Results in {out}/: model.tflite, fit.json, fit.png",
     ]
     return "\n".join(lines)
+
+
+def _rewriting(kind: str) -> str:
+    """Returns the commands that make the file of `fit` of a trained one."""
+    names = ["narrow"] if KINDS[kind].narrow else []
+    return " and ".join(f"hypertinypw {name}" for name in [*names, "slim"])
+
+
+def _about_ops() -> str:
+    generate = op_code_bytes("small") - op_code_bytes("compact")
+    widen = widen_bias_code_bytes("small") - widen_bias_code_bytes("compact")
+    return (
+        "op B: the compact GeneratePW and WidenBias as far as the file needs "
+        "them, without\nchecks of the file; with checks they take "
+        f'{generate:,} B and {widen:,} B more. See "Builds"\n'
+        "in tflm_ops/README.md."
+    )
 
 
 def write_picture(path: pathlib.Path, result: dict[str, Any]) -> None:

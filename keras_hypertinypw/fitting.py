@@ -214,9 +214,9 @@ def _train(
 def _to_tflite(
     kind: Kind, model: keras.Model, config: RunConfig, *, verify: bool = True
 ) -> bytes:
-    """Converts a network; where there is an op anyway, with narrow biases."""
+    """Converts a network, with narrow biases if its kind has them."""
     content = runs.config_to_tflite(model, config, verify=verify)
-    return narrow_biases(content) if kind.needs_op else content
+    return narrow_biases(content) if kind.narrow else content
 
 
 def macro_f1(windows: Windows, decisions: np.ndarray) -> float:

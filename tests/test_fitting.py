@@ -5,14 +5,15 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from keras_hypertinypw import cli, fit_kinds, fit_report, fitting
+from keras_hypertinypw import cli, fit_report, fitting
 from keras_hypertinypw.errors import ConversionError
 from keras_hypertinypw.interpreter import Interpreter
+from keras_hypertinypw.op_size import op_code_bytes
 from keras_hypertinypw.run_config import RunConfig, Schedule
 from keras_hypertinypw.tasks import TASKS
 
 BUDGET = 8 * 1024
-KINDS = ("int4", "generated_1", "generated_least")
+KINDS = ("int4", "int4_least", "generated_least")
 SCHEDULE = Schedule(float_epochs=1, quantized_epochs=1, batch_size=256)
 
 
@@ -40,7 +41,7 @@ def test_every_kind_fits_and_none_is_needlessly_narrow(fitted):
     for kind in result["kinds"]:
         total = kind["file_bytes"] + kind["op_code_bytes"]
         assert 0.85 * BUDGET < total <= BUDGET
-        assert (kind["op_code_bytes"] > 0) == kind["kind"].startswith("gen")
+        assert (kind["op_code_bytes"] > 0) == (kind["kind"] != "int4")
         assert kind["low"] <= kind["val_macro_f1"] <= kind["high"]
 
 
@@ -83,8 +84,10 @@ def test_summary_and_picture_say_what_was_found(fitted, tmp_path):
     assert result["reason"] in text
     for kind in result["kinds"]:
         assert f"{kind['file_bytes']:,}" in text
-    more = fit_kinds.checks_bytes("small")
-    assert more > 0 and f"With checks {more:,} B more" in text
+    more = op_code_bytes("small") - op_code_bytes("compact")
+    assert more > 0 and f"with checks they take {more:,} B and" in text
+    narrowed = result["chosen"] != "int4"
+    assert ("hypertinypw narrow and hypertinypw slim" in text) == narrowed
     left_out = {**result, "left_out": ["generated_0.5"]}
     assert "generated_0.5    does not fit" in fit_report.summary(
         left_out, folder
