@@ -18,8 +18,8 @@ inline int32_t ReadU16(const uint8_t* bytes) {
   return bytes[0] | bytes[1] << 8;
 }
 
-// What is inlined here, what is not, and `static` are what takes the least flash
-// with GCC 12.2.
+// What is inlined here, what is not, and `static` are what takes the least
+// flash with GCC 12.2.
 [[gnu::noinline]] static int32_t DotS8(const int8_t* inputs,
                                        const int8_t* weights, int32_t num_in) {
   int32_t sum = 0;
