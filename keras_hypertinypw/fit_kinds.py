@@ -38,9 +38,8 @@ class Kind:
     @property
     def code_bytes(self) -> int:
         """Flash of its ops in their smallest build, which checks no file."""
-        return (op_code_bytes("compact") if self.needs_op else 0) + (
-            widen_bias_code_bytes("compact") if self.narrow else 0
-        )
+        generate = self.needs_op * op_code_bytes("compact")
+        return generate + self.narrow * widen_bias_code_bytes("compact")
 
 
 _STORED = {"stored": True}

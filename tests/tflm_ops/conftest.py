@@ -7,8 +7,7 @@ from cpp_build import LANES
 def compact_program(tmp_path_factory):
     """`fuzz_op.cc` around the compact op, which takes no mutated ones."""
     program = tmp_path_factory.mktemp("compact") / "fuzz_op"
-    flag = "-DFUZZED_COMPACT=1"
-    return fuzzing.build(program, flag)
+    return fuzzing.build(program, "-DFUZZED_COMPACT=1")
 
 
 @pytest.fixture(scope="session", params=["one_block", "lanes"])

@@ -22,6 +22,10 @@
 #include "tensorflow/lite/micro/micro_mutable_op_resolver.h"
 #include "tensorflow/lite/schema/schema_generated.h"
 
+#if !defined(HYPERTINYPW_COMPACT)
+#define HYPERTINYPW_COMPACT 0
+#endif
+
 // Of TFLM's target cortex_m_generic, which else says nothing. Builds for other
 // targets do not have it.
 extern "C" [[gnu::weak]] void RegisterDebugLogCallback(void (*)(const char*));
@@ -33,11 +37,7 @@ using hypertinypw::firmware::Array;
 using hypertinypw::firmware::CountInstructions;
 using hypertinypw::firmware::InputFile;
 
-#if HYPERTINYPW_COMPACT
-constexpr bool kIsCompact = true;
-#else
-constexpr bool kIsCompact = false;
-#endif
+constexpr bool kIsCompact = HYPERTINYPW_COMPACT;
 constexpr int kNumInvokes = 3;
 
 // Larger than any board's.
