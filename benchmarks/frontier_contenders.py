@@ -194,6 +194,8 @@ CONTENDERS = {
     "gen_1_one_scale_bias8": _generated(per_channel=False, narrow=True),
     "gen_1_lean": _lean(),
     "gen_1_least": _lean(**_SMALL),
+    "gen_2_lean": _lean(code_bits=2),
+    "gen_2_least": _lean(**_SMALL, code_bits=2),
     "int4_least": Contender(
         "int4", kernel_bits=4, narrow=True, op_build="unchecked"
     ),

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from keras_hypertinypw.patches import apply_patch, make_patch
     from keras_hypertinypw.quantization import (
         freeze_all_but_codes,
-        freeze_signs,
+        freeze_codes,
         quantize_model,
     )
     from keras_hypertinypw.shared_generator import (
@@ -61,7 +61,7 @@ _MODULES = {
     "export_arduino": "arduino",
     "freeze": "freezing",
     "freeze_all_but_codes": "quantization",
-    "freeze_signs": "quantization",
+    "freeze_codes": "quantization",
     "generator_scope": "generator",
     "load_model": "loading",
     "make_patch": "patches",
@@ -93,7 +93,7 @@ __all__ = [
     "footprint",
     "freeze",
     "freeze_all_but_codes",
-    "freeze_signs",
+    "freeze_codes",
     "generator_scope",
     "load_model",
     "make_patch",

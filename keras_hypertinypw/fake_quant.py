@@ -22,6 +22,9 @@ from keras_hypertinypw.spec import MAX_BIAS_SHIFT, MAX_SKIP_SHIFT
 CODE_EXPONENT = {1: 0, 2: 1, 4: 2, 8: 5}
 HIDDEN_EXPONENT = 4
 OUTPUT_EXPONENT = 5
+# Codes are learned as their levels times 2**-5, whatever their bits, so that
+# Adam, at its usual rates, goes from a level to the next in some tens of steps.
+LEARNED_EXPONENT = 5
 MAX_WEIGHT_EXPONENT = 14
 
 
@@ -50,6 +53,22 @@ def floor_through(value):
         return upstream
 
     return tf.floor(value), gradient
+
+
+@tf.autograph.experimental.do_not_convert
+@tf.custom_gradient
+def _clip_inwards(value, limit):
+    def gradient(upstream):
+        # What is beyond may come back.
+        passes = (tf.abs(value) <= limit) | (upstream * value > 0)
+        return tf.where(passes, upstream, 0.0), None
+
+    return tf.clip_by_value(value, -limit, limit), gradient
+
+
+def clip_inwards(value, limit):
+    """Clips to `[-limit, limit]`; gradients that would lead further stop."""
+    return _clip_inwards(value, tf.constant(limit))
 
 
 def round_half_up(value):
@@ -93,20 +112,18 @@ def code_levels(codes, code_bits):
     """Quantizes codes to the levels of `tflm_ops/README.md`.
 
     Args:
-        codes: float32 tensor, about unit variance.
+        codes: float32 tensor, levels times `2**-LEARNED_EXPONENT`.
         code_bits: 1, 2, 4 or 8.
 
     Returns:
         float32 tensor of integers: odd levels for 1, 2 and 4 bits,
         `[-127, 127]` for 8.
     """
-    scaled = codes * 2.0 ** CODE_EXPONENT[code_bits]
+    scaled = codes * 2.0**LEARNED_EXPONENT
     if code_bits == 8:
-        return round_half_up(tf.clip_by_value(scaled, -127.0, 127.0))
-    limit = 2.0**code_bits
-    # floor() must not see the upper limit itself: it is the next level.
-    inside = tf.clip_by_value(scaled, -limit, limit * (1 - 2**-20))
-    return 2.0 * floor_through(inside * 0.5) + 1.0
+        return round_half_up(clip_inwards(scaled, 127.0))
+    levels = 2.0 * floor_through(scaled * 0.5) + 1.0
+    return clip_inwards(levels, 2.0**code_bits - 1)
 
 
 def quantize_dense(kernel, bias, input_exponent, output_exponent):

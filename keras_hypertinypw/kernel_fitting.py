@@ -14,7 +14,6 @@ from keras_hypertinypw.progress import progress_bar
 
 LEARNING_RATE = 0.02  # Of Adam, decaying to zero by a cosine.
 _SHOWN_EVERY = 20  # Steps.
-_SIGN = 0.1  # Size of a fitted code of one bit.
 
 
 def fit_kernels(
@@ -76,10 +75,8 @@ def fit_kernels(
 
 def _settle(layer: HyperPointwise) -> None:
     """Moves codes from the edges of levels, where the fit leaves many."""
-    bits = layer.generator.code_bits
-    levels = fake_quant.code_levels(layer.codes, bits)
-    step = _SIGN if bits == 1 else 2.0 ** -fake_quant.CODE_EXPONENT[bits]
-    layer.codes.assign(levels * step)
+    levels = fake_quant.code_levels(layer.codes, layer.generator.code_bits)
+    layer.codes.assign(levels * 2.0**-fake_quant.LEARNED_EXPONENT)
 
 
 def _columns(kernel: np.ndarray) -> tf.Tensor:

@@ -39,9 +39,10 @@ class HyperPointwise(keras.layers.Layer):
             takes 4 bytes less per filter; `quantize_model` then lets the
             depthwise convolution or Dense layer behind take up how large
             the channels are.
-        code_initializer: Initializer of the codes; by default of unit
-            variance, which the generator's initial values rely on. Codes of
-            one bit are signs, and start near 0: there they still change.
+        code_initializer: Initializer of the codes, which are levels times
+            `2**-fake_quant.LEARNED_EXPONENT`; by default such that inputs of
+            the generator have unit variance, which its initial values rely
+            on.
         bias_initializer: Initializer of the bias.
         code_regularizer: Regularizer of the codes.
         bias_regularizer: Regularizer of the bias.
@@ -87,7 +88,7 @@ class HyperPointwise(keras.layers.Layer):
         self.activation = keras.activations.get(activation)
         self.use_bias = use_bias
         self.per_channel = per_channel
-        # Unit variance, and nothing beyond two: inside every code range.
+        # Nothing beyond twice the spread: inside every code range.
         self.code_initializer = keras.initializers.get(
             code_initializer
             or keras.initializers.TruncatedNormal(
@@ -252,12 +253,9 @@ class HyperPointwise(keras.layers.Layer):
 
 
 def code_spread(code_bits: int) -> float:
-    """Returns the standard deviation from which codes learn.
-
-    Codes of one bit have to be able to change their signs, in some ten steps
-    of Adam at its usual rates.
-    """
-    return 0.03 if code_bits == 1 else 1.0
+    """Returns the standard deviation of codes at unit variance of levels."""
+    exponent = fake_quant.CODE_EXPONENT[code_bits]
+    return 2.0 ** (exponent - fake_quant.LEARNED_EXPONENT)
 
 
 def _strides(strides: Any) -> tuple[int, int]:

@@ -184,36 +184,39 @@ def freeze_all_but_codes(model: keras.Model) -> keras.Model:
     return _OnlyCodes(model.inputs, outputs, name=model.name)
 
 
-class _FixedSigns(keras.Model):
-    """Trains all but the codes of one bit."""
+class _FixedCodes(keras.Model):
+    """Trains all but coarse codes."""
 
     @property
     def trainable_weights(self) -> list:
-        """Every trainable weight that is no sign."""
-        signs = [id(layer.codes) for layer in _sign_layers(self)]
-        return [w for w in super().trainable_weights if id(w) not in signs]
+        """Every trainable weight but codes of less than eight bits."""
+        codes = [id(layer.codes) for layer in _coarse_layers(self)]
+        return [w for w in super().trainable_weights if id(w) not in codes]
 
 
-def freeze_signs(model: keras.Model) -> keras.Model:
-    """Returns a model that trains all of another one but codes of one bit.
+def freeze_codes(model: keras.Model) -> keras.Model:
+    """Returns a model that trains all of another one but its coarse codes.
+
+    Those are codes of one, two or four bits. Near the edge of a level they
+    go to and fro from step to step, and each step changes the weights of a
+    block by much of their size, too much for a model that is to settle.
+    `train` learns them in float, and fine-tunes the quantized model around
+    them. Codes of eight bits go on learning.
 
     It shares every weight with the model passed in, which is returned itself
-    if it has no such codes. Codes of one bit are signs. Near zero they flip
-    to and fro from step to step, and each flip changes the weights of a block
-    by their whole size, too much for a model that is to settle. `train` learns
-    them in float, and fine-tunes the quantized model around them.
+    if it has no such codes.
 
     Args:
         model: A float model, or what `quantize_model` returned.
     """
-    if not _sign_layers(model):
+    if not _coarse_layers(model):
         return model
-    return _FixedSigns(model.inputs, model.outputs, name=model.name)
+    return _FixedCodes(model.inputs, model.outputs, name=model.name)
 
 
-def _sign_layers(model: keras.Model) -> list[HyperPointwise]:
+def _coarse_layers(model: keras.Model) -> list[HyperPointwise]:
     layers = find_layers(model)
-    return [layer for layer in layers if layer.generator.code_bits == 1]
+    return [layer for layer in layers if layer.generator.code_bits < 8]
 
 
 def find_layers(model: keras.Model) -> list[HyperPointwise]:

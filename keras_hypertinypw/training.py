@@ -22,7 +22,7 @@ from keras_hypertinypw.files import write_atomically
 from keras_hypertinypw.progress import progress_bar
 from keras_hypertinypw.quantization import (
     freeze_all_but_codes,
-    freeze_signs,
+    freeze_codes,
     quantize_model,
 )
 from keras_hypertinypw.run_config import Schedule
@@ -63,9 +63,9 @@ def train(
 ) -> Trained:
     """Trains in float, quantizes, fine-tunes; keeps the best epoch of each.
 
-    Codes of one bit learn in float alone, see `freeze_signs`. The best epoch
-    is that of the highest validation macro-F1. After an interruption the same
-    call continues with the epoch that was running.
+    Codes of less than eight bits learn in float alone, see `freeze_codes`.
+    The best epoch is that of the highest validation macro-F1. After an
+    interruption the same call continues with the epoch that was running.
 
     Args:
         build: Makes the float model, the same at every call.
@@ -100,7 +100,7 @@ def train(
         calibration_data=train_windows.x[sample],
     )
     history["quantized"] = fit(
-        freeze_signs(quantized), _quantized_phase(schedule)
+        freeze_codes(quantized), _quantized_phase(schedule)
     )
     return Trained(quantized, history)
 

@@ -144,21 +144,23 @@ def test_powers_of_two_are_exact(exponent):
     assert float(power) == 2.0**exponent
 
 
+# Codes, in levels, and the levels that they go to.
 TABLE = {
     1: ([-9, -1e-6, 0, 9], [-1, -1, 1, 1]),
-    2: ([-9, -1.01, -1, -0.01, 0, 0.99, 1, 9], [-3, -3, -1, -1, 1, 1, 3, 3]),
+    2: ([-9, -2.01, -2, -0.01, 0, 1.99, 2, 9], [-3, -3, -1, -1, 1, 1, 3, 3]),
     4: (
-        [-9, -3.75, -0.1, 0, 0.49, 0.5, 3.75, 9],
+        [-99, -15, -0.1, 0, 1.99, 2, 15, 99],
         [-15, -15, -1, 1, 1, 3, 15, 15],
     ),
-    8: ([-9, -1, -0.5 / 32, 0, 0.5 / 32, 1, 9], [-127, -32, 0, 0, 1, 32, 127]),
+    8: ([-999, -32, -0.5, 0, 0.5, 32, 999], [-127, -32, 0, 0, 1, 32, 127]),
 }
 
 
 @pytest.mark.parametrize("code_bits", CODE_BITS)
 def test_codes_go_to_the_levels_of_the_table(code_bits):
     codes, levels = TABLE[code_bits]
-    found = fake_quant.code_levels(tf.constant(codes, tf.float32), code_bits)
+    learned = tf.constant(codes, tf.float32) / 2**fake_quant.LEARNED_EXPONENT
+    found = fake_quant.code_levels(learned, code_bits)
     np.testing.assert_array_equal(found, levels)
 
 
@@ -169,6 +171,19 @@ def test_codes_reach_every_level_of_the_format(code_bits):
     levels = np.sort(decode_levels(np.arange(1 << code_bits), code_bits))
     # Training does not use -128.
     np.testing.assert_array_equal(found, levels[levels >= -127])
+
+
+@pytest.mark.parametrize("code_bits", CODE_BITS)
+def test_codes_beyond_the_last_level_can_only_come_back(code_bits):
+    codes = tf.constant([-9.0, -9.0, 0.0, 0.0, 9.0, 9.0])
+    downhill = tf.constant([-1.0, 1.0, -1.0, 1.0, -1.0, 1.0])
+    with tf.GradientTape() as tape:
+        tape.watch(codes)
+        loss = -tf.reduce_sum(
+            fake_quant.code_levels(codes, code_bits) * downhill
+        )
+    steps = -tape.gradient(loss, codes) / 2**fake_quant.LEARNED_EXPONENT
+    np.testing.assert_array_equal(steps, [0, 1, -1, 1, -1, 0])
 
 
 def test_rounding_passes_gradients_unchanged():

@@ -6,22 +6,29 @@ import pytest
 import tensorflow as tf
 import tf_keras as keras
 
-from keras_hypertinypw import BaseGenerator, WeightGenerator, generator_scope
+from keras_hypertinypw import (
+    BaseGenerator,
+    WeightGenerator,
+    fake_quant,
+    generator_scope,
+)
 from keras_hypertinypw.generator import resolve_generator
+from keras_hypertinypw.layers import code_spread
 from keras_hypertinypw.spec import CODE_BITS
 
 SERIALIZED = keras.saving.serialize_keras_object
 
 
-def unit_codes(num_blocks: int, code_dim: int) -> tf.Tensor:
-    initializer = keras.initializers.TruncatedNormal(stddev=1.0, seed=3)
-    return initializer((num_blocks, code_dim))
+def codes_of(generator: WeightGenerator, num_blocks: int) -> tf.Tensor:
+    spread = code_spread(generator.code_bits)
+    initializer = keras.initializers.TruncatedNormal(stddev=spread, seed=3)
+    return initializer((num_blocks, generator.code_dim))
 
 
 @pytest.mark.parametrize("hidden_units", [(), (5,), (5, 4, 3)])
 def test_maps_codes_to_blocks(hidden_units):
     generator = keras_models.generator(hidden_units=hidden_units)
-    assert generator(unit_codes(7, 3)).shape == (7, 10)
+    assert generator(codes_of(generator, 7)).shape == (7, 10)
     assert len(generator.weights) == 2 * len(hidden_units) + 2
 
 
@@ -30,7 +37,7 @@ def test_maps_codes_to_blocks(hidden_units):
 def test_blocks_start_with_about_unit_variance(code_bits, use_skip):
     keras.utils.set_random_seed(4)
     generator = WeightGenerator(code_bits=code_bits, use_skip=use_skip)
-    deviation = np.std(generator(unit_codes(200, generator.code_dim)))
+    deviation = np.std(generator(codes_of(generator, 200)))
     # A code of 1 bit has variance 1, one of 2 bits 1.25 before clipping.
     assert 0.6 < deviation < 1.5
 
@@ -38,7 +45,7 @@ def test_blocks_start_with_about_unit_variance(code_bits, use_skip):
 def test_quantized_blocks_lie_on_the_int8_grid():
     generator = keras_models.generator(use_skip=True)
     generator.quantized = True
-    steps = generator(unit_codes(50, 3)).numpy() * 32
+    steps = generator(codes_of(generator, 50)).numpy() * 32
     np.testing.assert_array_equal(steps, np.floor(steps))
     assert np.abs(steps).max() <= 127
     assert len(np.unique(steps)) > 50
@@ -46,7 +53,7 @@ def test_quantized_blocks_lie_on_the_int8_grid():
 
 def test_quantization_changes_blocks_little():
     generator = keras_models.generator(use_skip=True)
-    codes = unit_codes(50, 3)
+    codes = codes_of(generator, 50)
     exact = generator(codes).numpy()
     generator.quantized = True
     # Steps of weights, hidden units (1/16) and outputs (1/32), summed.
@@ -55,11 +62,11 @@ def test_quantization_changes_blocks_little():
 
 def test_skip_is_linear_in_the_codes():
     generator = keras_models.generator(hidden_units=(), use_skip=True)
-    codes = unit_codes(6, 3)
+    codes = codes_of(generator, 6)
     generator.build((None, 3))
     keras_models.set_weight(generator.kernels[0], 0.0)
-    levels = tf.floor(codes * 2) / 2 + 0.25
-    expected = tf.matmul(levels, generator.skip_kernel)
+    inputs = fake_quant.code_levels(codes, 4) / 4
+    expected = tf.matmul(inputs, generator.skip_kernel)
     np.testing.assert_allclose(generator(codes), expected, atol=1e-6)
 
 

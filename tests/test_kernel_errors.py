@@ -25,9 +25,9 @@ def test_a_reference_of_zeros_has_no_scale():
 def real_kernel(layer):
     """The generator in float64, by hand: codes rounded, nothing else."""
     generator = layer.generator
-    step = 2.0**-2  # Of 4-bit codes, odd levels.
-    codes = layer.codes.numpy().astype(np.float64) / step
-    hidden = (2 * np.floor(codes / 2) + 1) * step
+    # Codes of four bits: odd levels, learned in steps of 1/32, read as of 1/4.
+    codes = layer.codes.numpy().astype(np.float64) * 32
+    hidden = (2 * np.floor(codes / 2) + 1) / 4
     (first, last), (first_bias, last_bias) = generator.kernels, generator.biases
     hidden = np.maximum(hidden @ first.numpy() + first_bias.numpy(), 0)
     blocks = hidden @ last.numpy() + last_bias.numpy()
