@@ -12,7 +12,7 @@ from keras_hypertinypw import fake_quant
 from keras_hypertinypw.layers import HyperPointwise
 from keras_hypertinypw.progress import progress_bar
 
-LEARNING_RATE = 0.02  # Of Adam, decaying to zero by a cosine.
+LEARNING_RATE = 0.08  # Of Adam, decaying to zero by a cosine.
 _SHOWN_EVERY = 20  # Steps.
 
 
