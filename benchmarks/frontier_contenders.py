@@ -192,6 +192,7 @@ CONTENDERS = {
     "gen_1_one_scale": _generated(per_channel=False),
     "gen_1_bias8": _generated(narrow=True),
     "gen_1_one_scale_bias8": _generated(per_channel=False, narrow=True),
+    "gen_1_compact": _generated(narrow=True, op_build="compact"),
     "gen_1_lean": _lean(),
     "gen_1_least": _lean(**_SMALL),
     "gen_2_lean": _lean(code_bits=2),

@@ -43,22 +43,23 @@ class Kind:
 
 
 _STORED = {"stored": True}
-# What wins somewhere in `benchmarks/results/frontier.jsonl`, or is half a bit.
+# What wins somewhere in `benchmarks/results/frontier.jsonl`.
 KINDS = {
     "stored_int8": Kind("stored int8", 8, _STORED),
     "int4": Kind("int4", 4, _STORED),
     "int4_least": Kind("int4 (biases of 8 bits)", 4, _STORED, narrow=True),
     "generated_1": Kind("generated (1 bit a weight)", 4, {}, narrow=True),
-    "generated_0.5": Kind(
-        "generated (0.5 bit a weight)",
+    "generated_2": Kind(
+        "generated (2 bits a weight)",
         4,
-        {"block_size": 32, "hidden_units": (32,)},
+        {"code_bits": 2, "per_channel": False},
         narrow=True,
     ),
     "generated_least": Kind(
-        "generated (1 bit a weight, least bytes beside it)",
+        "generated (2 bits a weight, least bytes beside it)",
         4,
         {
+            "code_bits": 2,
             "hidden_units": (8,),
             "code_dim": 8,
             "block_size": 8,

@@ -88,8 +88,8 @@ def test_summary_and_picture_say_what_was_found(fitted, tmp_path):
     assert more > 0 and f"with checks they take {more:,} B and" in text
     narrowed = result["chosen"] != "int4"
     assert ("hypertinypw narrow and hypertinypw slim" in text) == narrowed
-    left_out = {**result, "left_out": ["generated_0.5"]}
-    assert "generated_0.5    does not fit" in fit_report.summary(
+    left_out = {**result, "left_out": ["generated_2"]}
+    assert "generated_2      does not fit" in fit_report.summary(
         left_out, folder
     )
     fit_report.write_picture(tmp_path / "fit.png", result)

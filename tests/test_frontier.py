@@ -162,21 +162,6 @@ def test_an_update_takes_three_tenths_of_a_stored_file():
     assert update["updated"]["macro_f1"] > update["deployed"]["macro_f1"]
 
 
-def test_the_readme_says_what_a_generator_could_win_in_8_kb():
-    lines = json.loads(
-        (ROOT / "benchmarks/results/frontier_bound.json").read_text()
-    )
-    found = {(line["task"], line["budget_kb"]): line for line in lines}
-    words, nine = found["arabic_40", 8], found["speech_v1", 8]
-    for line in found.values():
-        assert line["real"] < line["no_codes"] < line["no_generator"]
-    sentence = (
-        f"room for {words['no_generator']} channels on 40 words and "
-        f"{nine['no_generator']} on nine"
-    )
-    assert sentence in " ".join((ROOT / "README.md").read_text().split())
-
-
 def test_the_readme_shows_the_rows():
     result = subprocess.run(
         [sys.executable, "benchmarks/frontier_report.py", "--tables_only"],
