@@ -3,6 +3,8 @@
 Of those in `benchmarks/results/frontier.jsonl` it has the best accuracy at
 equal bytes: one bit of code a weight, and 824 bytes once for a network
 (`python benchmarks/frontier.py`, then `python benchmarks/frontier_report.py`).
+In 8 kB, where channels are few, two bits a weight and a smaller generator are
+better: `hypertinypw fit` tries them.
 """
 
 HIDDEN_UNITS = (16,)
