@@ -57,18 +57,15 @@ def floor_through(value):
 
 @tf.autograph.experimental.do_not_convert
 @tf.custom_gradient
-def _clip_inwards(value, limit):
+def clip_inwards(value, limit):
+    """Clips to `[-limit, limit]`; gradients that would lead further stop."""
+
     def gradient(upstream):
         # What is beyond may come back.
         passes = (tf.abs(value) <= limit) | (upstream * value > 0)
         return tf.where(passes, upstream, 0.0), None
 
     return tf.clip_by_value(value, -limit, limit), gradient
-
-
-def clip_inwards(value, limit):
-    """Clips to `[-limit, limit]`; gradients that would lead further stop."""
-    return _clip_inwards(value, tf.constant(limit))
 
 
 def round_half_up(value):

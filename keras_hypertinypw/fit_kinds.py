@@ -43,6 +43,7 @@ class Kind:
 
 
 _STORED = {"stored": True}
+_TWO_BITS = {"code_bits": 2, "per_channel": False}
 # What wins somewhere in `benchmarks/results/frontier.jsonl`.
 KINDS = {
     "stored_int8": Kind("stored int8", 8, _STORED),
@@ -52,18 +53,17 @@ KINDS = {
     "generated_2": Kind(
         "generated (2 bits a weight)",
         4,
-        {"code_bits": 2, "per_channel": False},
+        _TWO_BITS,
         narrow=True,
     ),
     "generated_least": Kind(
         "generated (2 bits a weight, least bytes beside it)",
         4,
         {
-            "code_bits": 2,
+            **_TWO_BITS,
             "hidden_units": (8,),
             "code_dim": 8,
             "block_size": 8,
-            "per_channel": False,
         },
         narrow=True,
     ),
