@@ -24,7 +24,7 @@ import frontier_tasks
 import frontier_training
 import measured_table
 from frontier_contenders import CONTENDERS
-from frontier_report import read_rows
+from frontier_rows import read_rows
 
 from keras_hypertinypw import verify
 from keras_hypertinypw.training import train, train_codes

@@ -22,7 +22,7 @@ import frontier
 import frontier_decisions
 import frontier_tasks
 import numpy as np
-from frontier_report import DIFFERENCES, read_rows
+from frontier_rows import DIFFERENCES, read_differences, read_rows
 from tqdm import tqdm
 
 from keras_hypertinypw.evaluation import metrics
@@ -92,8 +92,7 @@ def _key(line: Row) -> tuple[Any, ...]:
 
 def main() -> None:
     """Writes the differences, and prints them."""
-    lines = map(json.loads, DIFFERENCES.read_text().splitlines())
-    earlier = {_key(line): line for line in lines}
+    earlier = {_key(line): line for line in read_differences()}
     found = [
         compare(*pair, earlier)
         for pair in tqdm(pairs(read_rows()), desc="Pairs")

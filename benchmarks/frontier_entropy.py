@@ -6,11 +6,13 @@ For the files that `frontier.py` left in `build/frontier/`: the order-0
 entropy of every stored kernel, and of the codes of generated ones. An ideal
 coder with a table and a decoder of no bytes would reach it; a real one needs
 an op of its own in the firmware, as generation does. Writes
-`results/frontier_entropy.json`, and prints the README's table.
+`results/frontier_entropy.json`, where rows of files that are gone stay, and
+prints a table.
 """
 
 from __future__ import annotations
 
+import json
 import pathlib
 import sys
 from typing import Any
@@ -18,7 +20,7 @@ from typing import Any
 import frontier
 import numpy as np
 from frontier_contenders import CONTENDERS
-from frontier_report import TITLES, read_rows
+from frontier_rows import TITLES, read_rows
 
 from keras_hypertinypw.files import write_json
 from keras_hypertinypw.flatbuffer import read_model, tensor_data
@@ -29,8 +31,13 @@ RESULTS = pathlib.Path(__file__).parent / "results" / "frontier_entropy.json"
 HEADER = (
     "| Task | Kernels | Budget | Bits a weight | Ideal | Saved at the most |"
 )
-_CONTENDERS = ("stored_int8", "int4", "gen_1")
-_BITS = {"stored_int8": 8, "int4": 4, "gen_1": 1}
+_BITS = {"stored_int8": 8, "int4": 4, "gen_1": 1, "gen_2_least": 2}
+_CONTENDERS = tuple(_BITS)
+_KEYS = ("task", "contender", "budget_kb")
+
+
+def _place(row: dict[str, Any]) -> tuple[Any, ...]:
+    return tuple(row[key] for key in _KEYS)
 
 
 def entropy(values: np.ndarray) -> float:
@@ -40,12 +47,18 @@ def entropy(values: np.ndarray) -> float:
     return float(-(shares * np.log2(shares)).sum())
 
 
-def measure(row: dict[str, Any]) -> dict[str, Any]:
-    """Returns the bits of a file's kernels or codes, stored and ideal."""
+def measure(row: dict[str, Any]) -> dict[str, Any] | None:
+    """Returns the bits of a file's kernels or codes, stored and ideal.
+
+    None if the file is gone.
+    """
     name = row["contender"]
     folder = frontier.folder(row["task"], name, row["width"], row["seed"])
-    content = CONTENDERS[name].shrink((folder / "model.tflite").read_bytes())
-    if name == "gen_1":
+    path = folder / "model.tflite"
+    if not path.exists():
+        return None
+    content = CONTENDERS[name].shrink(path.read_bytes())
+    if CONTENDERS[name].needs_op:
         arrays = [spec.codes for spec in read_specs(content)]
     else:
         model = read_model(content)
@@ -58,7 +71,7 @@ def measure(row: dict[str, Any]) -> dict[str, Any]:
     weights = int(sizes.sum())
     bits = float(sizes @ ideal) / weights
     return {
-        **{key: row[key] for key in ("task", "contender", "budget_kb")},
+        **dict(zip(_KEYS, _place(row), strict=True)),
         "file_bytes": len(content),
         "weights": weights,
         "bits": _BITS[name],
@@ -99,7 +112,9 @@ def main() -> None:
             row["budget_kb"] or 0,
         )
     )
-    found = [measure(row) for row in rows]
+    earlier = {_place(row): row for row in json.loads(RESULTS.read_text())}
+    measured = (measure(row) or earlier.get(_place(row)) for row in rows)
+    found = [row for row in measured if row is not None]
     write_json(RESULTS, found)
     sys.stdout.write(table(found) + "\n")
 

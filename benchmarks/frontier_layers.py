@@ -95,20 +95,10 @@ def unsigned(model: keras.Model) -> keras.Model:
     Args:
         model: With its initial values, which are drawn anew.
     """
-    normalization = keras.layers.BatchNormalization
-    return _with_options(
-        model,
-        {
-            HyperPointwise: {"scale_constraint": "non_neg"},
-            normalization: {"gamma_constraint": "non_neg"},
-        },
-    )
-
-
-def _with_options(
-    model: keras.Model, options: dict[type, dict[str, Any]]
-) -> keras.Model:
-    """Builds a model again, with other arguments for layers of some types."""
+    options = {
+        HyperPointwise: {"scale_constraint": "non_neg"},
+        keras.layers.BatchNormalization: {"gamma_constraint": "non_neg"},
+    }
 
     def change(layer: keras.layers.Layer) -> keras.layers.Layer:
         changed = options.get(type(layer), {})

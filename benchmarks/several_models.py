@@ -22,7 +22,7 @@ from typing import Any
 import frontier
 import measured_table
 from frontier_contenders import CONTENDERS
-from frontier_report import TITLES, read_rows
+from frontier_rows import TITLES, read_rows
 
 from keras_hypertinypw import share_generator, verify
 from keras_hypertinypw.files import write_json

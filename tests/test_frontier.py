@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 
+import benchmark_modules
 import pytest
 
 from keras_hypertinypw import verify
@@ -162,15 +163,16 @@ def test_an_update_takes_three_tenths_of_a_stored_file():
     assert update["updated"]["macro_f1"] > update["deployed"]["macro_f1"]
 
 
-def test_the_readme_shows_the_rows():
-    result = subprocess.run(
-        [sys.executable, "benchmarks/frontier_report.py", "--tables_only"],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-    )
-    readme = (ROOT / "README.md").read_text()
-    tables = result.stdout.split("\n\n")
-    assert len(tables) == 3
-    for table in tables:
-        assert table.strip() in readme
+def test_documents_show_the_rows():
+    tables = benchmark_modules.load("frontier_tables").tables()
+    assert sum(map(len, tables.values())) == 4
+    for document, named in tables.items():
+        text = document.read_text()
+        for table in named.values():
+            assert table in text
+
+
+def test_contenders_are_explained():
+    text = (ROOT / "benchmarks/frontier.md").read_text()
+    for contender in {row["contender"] for row in FITTING}:
+        assert f"`{contender}`" in text

@@ -7,7 +7,7 @@ import benchmark_modules
 import pytest
 import real_data
 
-from keras_hypertinypw import tasks
+from keras_hypertinypw.datasets.download import DATA_VARIABLE
 from keras_hypertinypw.evaluation import metrics
 
 differences = benchmark_modules.load("frontier_differences")
@@ -22,13 +22,16 @@ FOLDERS = {
     "arabic_40": "arabic_speech_commands_mfcc",
     "speech_v1": "speech_commands_v1_mfcc",
     "mitdb": "mitdb",
+    "mitdb_beats": "mitdb",
 }
 
 
 @functools.cache
 def windows_of(task):
-    data_dir = real_data.require(FOLDERS[task])
-    return tasks.TASKS[task].load("test", data_dir=data_dir)
+    folder = real_data.require(FOLDERS[task])
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv(DATA_VARIABLE, str(folder.parent))
+        return frontier_tasks.TASKS[task].load("test")
 
 
 def name(row):

@@ -28,6 +28,9 @@ from keras_hypertinypw.spec import PointwiseSpec, reference_to
 UINT8, INT8 = 3, 9
 REFUSED, PREPARED, INVOKED = range(3)
 
+# In the options, after the code bits: cached lazily, at boot, per invocation.
+KINDS = ((0, 0), (0, 1), (1, 0))
+
 # Options, codes, blob and kernel shape, and the shared blob if there is one.
 Parts = tuple[bytes, bytes, bytes, tuple[int, ...], bytes]
 
@@ -85,6 +88,13 @@ def parts(spec: PointwiseSpec) -> Parts:
         spec.kernel_shape,
         b"",
     )
+
+
+def of_kind(op: Parts, index: int) -> Parts:
+    """Returns the same op of one of `KINDS`, in turn."""
+    options, *rest = op
+    kind = bytes(KINDS[index % len(KINDS)])
+    return (options[:2] + kind + options[4:], *rest)
 
 
 def sharing(op: Parts) -> Parts:

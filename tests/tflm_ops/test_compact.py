@@ -9,19 +9,17 @@ from keras_hypertinypw import integer
 
 SEED = 3011
 NUM_OPS = 2_000
-# Cached lazily, at boot, per invocation: the compact op reads none of it.
-KINDS = ((0, 0), (0, 1), (1, 0))
 MANY_VALUES = 10
 # One weight more than the arena of `fuzz_case.h` has bytes.
 TOO_LARGE = (1 << 24 | 1,)
 
 
 def executions(program, path, layers):
-    corpus = []
-    for index, layer in enumerate(layers):
-        options, *rest = fuzzing.parts(layer)
-        kind = KINDS[index % len(KINDS)]
-        corpus.append((options[:2] + bytes(kind) + options[4:], *rest))
+    # Of all kinds: the compact op does not read which.
+    corpus = [
+        fuzzing.of_kind(fuzzing.parts(layer), index)
+        for index, layer in enumerate(layers)
+    ]
     fuzzing.write_corpus(path, corpus)
     return list(fuzzing.executions(program, path, seed=SEED, count=len(corpus)))
 

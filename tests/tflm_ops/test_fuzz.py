@@ -31,8 +31,6 @@ FORMAT_ERRORS = re.findall(
     .split("enum class FormatError")[1],
     re.MULTILINE,
 )
-# In the options, after the code bits: cached lazily, at boot, per invocation.
-KINDS = {(0, 0), (0, 1), (1, 0)}
 
 
 @pytest.fixture(scope="module")
@@ -49,12 +47,9 @@ def corpus():
     rng = np.random.default_rng(SEED)
     small = []
     for layer in random_specs.random_specs(rng, 100 * CORPUS_SIZE):
-        options, codes, blob, shape, _ = fuzzing.parts(layer)
-        if len(blob) > MAX_BLOB or layer.num_weights > MAX_KERNEL:
+        op = fuzzing.of_kind(fuzzing.parts(layer), len(small))
+        if len(op[2]) > MAX_BLOB or layer.num_weights > MAX_KERNEL:
             continue
-        kind = sorted(KINDS)[len(small) % 3]
-        options = options[:2] + bytes(kind) + options[4:]
-        op = (options, codes, blob, shape, b"")
         small.append(fuzzing.sharing(op) if len(small) // 3 % 3 == 0 else op)
         if len(small) == CORPUS_SIZE:
             break
@@ -126,6 +121,6 @@ def test_every_execution_is_refused_or_exact(
             varied += len(set(expected)) > MANY_VALUES
     assert errors.total() == NUM_EXECUTIONS
     assert set(errors) == set(range(len(FORMAT_ERRORS)))
-    assert set(kinds) == KINDS
+    assert set(kinds) == set(fuzzing.KINDS)
     assert varied >= MIN_ACCEPTED
     assert referred >= MIN_REFERRED

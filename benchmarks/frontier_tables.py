@@ -1,0 +1,188 @@
+"""Tables of the frontier, and the documents that show them."""
+
+from __future__ import annotations
+
+import collections
+import math
+import pathlib
+import statistics
+
+from frontier_rows import (
+    FAMILIES,
+    TITLES,
+    Row,
+    read_differences,
+    read_rows,
+    summarize,
+)
+from mitdb_table import interval
+
+from keras_hypertinypw.files import write_atomically
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+README = ROOT / "README.md"
+DETAILS = ROOT / "benchmarks/frontier.md"
+COMMAND = "python benchmarks/frontier_report.py"
+
+
+def map_table(differences: list[Row]) -> str:
+    """Returns how far generation is above the best stored contender.
+
+    In points of macro-F1, of the seed in the middle, of two the lower one; in
+    parentheses how many seeds there are.
+    """
+    cells = collections.defaultdict(list)
+    for row in differences:
+        cells[row["task"], row["budget_kb"]].append(row["difference"])
+    budgets = sorted(
+        {budget for _, budget in cells}, key=lambda budget: budget or math.inf
+    )
+    lines = [
+        "| Task | " + " | ".join(map(_place, budgets)) + " |",
+        "|" + " --- |" * (len(budgets) + 1),
+    ]
+    for task, title in TITLES.items():
+        found = [cells.get((task, budget)) for budget in budgets]
+        if any(found):
+            lines.append(f"| {title} | {' | '.join(map(_middle, found))} |")
+    return "\n".join(lines)
+
+
+def budget_table(rows: list[Row]) -> str:
+    """Returns the README's table of equal bytes: macro-F1, width and seeds.
+
+    The best of a line is bold; see the plot for the intervals.
+    """
+    rows = [row for row in rows if row["budget_kb"] is not None]
+    families = [f for f in FAMILIES if any(row["family"] == f for row in rows)]
+    lines = [
+        "| Task | File and op | " + " | ".join(families) + " |",
+        "|" + " --- |" * (len(families) + 2),
+    ]
+    places = {
+        (list(TITLES).index(row["task"]), row["budget_kb"]): row["task"]
+        for row in rows
+    }
+    for (_, budget), task in sorted(places.items()):
+        found = {
+            row["family"]: row
+            for row in rows
+            if (row["task"], row["budget_kb"]) == (task, budget)
+        }
+        best = max(row["macro_f1"] for row in found.values())
+        cells = [_cell(found.get(family), best) for family in families]
+        lines.append(f"| {TITLES[task]} | {budget} kB | {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def given_table(rows: list[Row]) -> str:
+    """Returns the README's table of the network that keeps its channels."""
+    lines = [
+        "| Given network | Channels | Kernels | File | macro-F1 | Seeds |",
+        "| --- | --- | --- | --- | --- | --- |",
+    ]
+    given = [row for row in rows if row["budget_kb"] is None]
+    given.sort(
+        key=lambda row: (list(TITLES).index(row["task"]), -row["file_bytes"])
+    )
+    lines += [
+        f"| {TITLES[row['task']]} | {row['width']} | {row['contender']} | "
+        f"{row['file_bytes']:,} B | {_score(row)} | {row['seeds']} |"
+        for row in given
+    ]
+    return "\n".join(lines)
+
+
+def difference_table(differences: list[Row]) -> str:
+    """Returns the README's table of generated against stored, in points."""
+    lines = [
+        "| Task | File and op | Seed | Generated | Best stored | Difference |",
+        "| --- | --- | --- | --- | --- | --- |",
+    ]
+    differences = sorted(
+        differences,
+        key=lambda row: (
+            list(TITLES).index(row["task"]),
+            row["budget_kb"] or math.inf,
+            row["seed"],
+        ),
+    )
+    for row in differences:
+        lines.append(
+            f"| {TITLES[row['task']]} | {_place(row['budget_kb'])} | "
+            f"{row['seed']} | {row['generated']} | {row['stored']} | "
+            f"{_points(row)} |"
+        )
+    return "\n".join(lines)
+
+
+def tables() -> dict[pathlib.Path, dict[str, str]]:
+    """Returns all tables, by the document that shows them and by name."""
+    rows, differences = summarize(read_rows()), read_differences()
+    return {
+        README: {
+            "map": map_table(differences),
+            "budgets": budget_table(rows),
+        },
+        DETAILS: {
+            "differences": difference_table(differences),
+            "given": given_table(rows),
+        },
+    }
+
+
+def fill() -> None:
+    """Puts every table in its place.
+
+    Raises:
+        RuntimeError: If a document has no such place.
+    """
+    for document, named in tables().items():
+        text = document.read_text(encoding="utf-8")
+        for name, table in named.items():
+            head = (
+                f"<!-- {name} table: python benchmarks/frontier_report.py -->"
+            )
+            tail = f"<!-- end of {name} table -->"
+            before, _, rest = text.partition(head)
+            _, _, after = rest.partition(tail)
+            if not after:
+                raise RuntimeError(
+                    f"Expected {head!r} and {tail!r} in {document.name}. "
+                    "Received: a document without."
+                )
+            text = f"{before}{head}\n\n{table}\n\n{tail}{after}"
+        write_atomically(document, text.encode())
+
+
+def _place(budget_kb: int | None) -> str:
+    return f"{budget_kb} kB" if budget_kb else "given network"
+
+
+def _middle(differences: list[float] | None) -> str:
+    """Returns a cell of the map."""
+    if differences is None:
+        return ""
+    middle = statistics.median_low(differences)
+    return f"{100 * middle:+.1f} ({len(differences)})"
+
+
+def _points(row: Row) -> str:
+    """Returns a difference, with its interval where there is one."""
+    text = f"{100 * row['difference']:+.1f}"
+    if row["ci_low"] is None:
+        return text
+    return f"{text} [{100 * row['ci_low']:+.1f}, {100 * row['ci_high']:+.1f}]"
+
+
+def _cell(row: Row | None, best: float) -> str:
+    if row is None:
+        return ""
+    text = f"{row['macro_f1']:.3f}"
+    score = f"**{text}**" if row["macro_f1"] == best else text
+    return f"{score} ({row['width']}; {row['seeds']})"
+
+
+def _score(row: Row) -> str:
+    names = {"value": "macro_f1", "low": "ci_low", "high": "ci_high"}
+    return interval({key: row[name] for key, name in names.items()})
