@@ -41,6 +41,7 @@ from keras_hypertinypw.datasets.windows import Windows
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 RESULTS = ROOT / "benchmarks/results/frontier.jsonl"
 WORK = ROOT / "build/frontier"
+_CODE_RECIPE = 3  # "How codes learn" in `frontier.md`.
 BUDGETS = (4, 8, 16, 32, 64, 128)  # In kB of 1,024 B.
 
 
@@ -111,6 +112,7 @@ def measure(cell: Cell) -> list[dict[str, Any]]:
     row = {
         "family": contender.family,
         "width": width,
+        "code_recipe": _CODE_RECIPE if contender.has_codes else None,
         "file_bytes": len(content),
         "op_code_bytes": code_bytes,
         "arena_bytes": arena_bytes,

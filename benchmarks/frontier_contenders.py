@@ -64,6 +64,11 @@ class Contender:
         """Whether firmware needs GeneratePW."""
         return self.family == "generated"
 
+    @property
+    def has_codes(self) -> bool:
+        """Whether pointwise kernels are made of codes that learn."""
+        return self.family in ("generated", "lut")
+
     def build(
         self,
         network: Callable[..., keras.Model],

@@ -30,6 +30,7 @@ from keras_hypertinypw.evaluation.bootstrap import bootstrap_difference
 from keras_hypertinypw.files import write_atomically
 
 Row = dict[str, Any]
+_INTERVAL = ("ci_low", "ci_high")
 
 
 def pairs(rows: list[Row]) -> list[tuple[Row, Row]]:
@@ -66,11 +67,12 @@ def compare(
         "generated": generated["contender"],
         "stored": stored["contender"],
         "difference": generated["macro_f1"] - stored["macro_f1"],
+        "code_recipe": generated["code_recipe"],
     }
     decisions = [frontier_decisions.read(row) for row in (generated, stored)]
     if decisions[0] is None or decisions[1] is None:
-        nothing = {"ci_low": None, "ci_high": None}
-        return earlier.get(_key(found), {**found, **nothing})
+        known = earlier.get(_key(found), {})
+        return {**found, **{key: known.get(key) for key in _INTERVAL}}
     task = found["task"]
     test = frontier.load(frontier_tasks.trained_task(task))["test"]
     y, num_classes = frontier_tasks.truth(task, test)
@@ -81,7 +83,8 @@ def compare(
         groups=test.groups,
         rng=np.random.default_rng(frontier_tasks.BOOTSTRAP_SEED),
     )
-    return {**found, "ci_low": interval.low, "ci_high": interval.high}
+    ends = (interval.low, interval.high)
+    return {**found, **dict(zip(_INTERVAL, ends, strict=True))}
 
 
 def _key(line: Row) -> tuple[Any, ...]:

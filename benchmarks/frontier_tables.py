@@ -75,11 +75,52 @@ def budget_table(rows: list[Row]) -> str:
     return "\n".join(lines)
 
 
+def contender_table(rows: list[Row]) -> str:
+    """Returns every training at a budget: a line for each contender."""
+    lines = [
+        "| Task | File and op | Contender | Channels | Recipe | Seeds | "
+        "Validation | Test |",
+        "|" + " --- |" * 8,
+    ]
+    groups = collections.defaultdict(list)
+    for row in rows:
+        if row["budget_kb"] is not None:
+            key = ("task", "budget_kb", "contender", "width", "code_recipe")
+            groups[tuple(row[name] for name in key)].append(row)
+    tasks, families = list(TITLES), list(FAMILIES)
+    ordered = sorted(
+        groups.items(),
+        key=lambda item: (
+            tasks.index(item[0][0]),
+            item[0][1],
+            families.index(item[1][0]["family"]),
+            item[0][2:4],
+            item[0][4] or 0,
+        ),
+    )
+    for (task, budget, contender, width, recipe), found in ordered:
+        found.sort(key=lambda row: row["seed"])
+        columns = [
+            ", ".join(format(row[name], form) for row in found)
+            for name, form in (
+                ("seed", "d"),
+                ("val_macro_f1", ".3f"),
+                ("macro_f1", ".3f"),
+            )
+        ]
+        lines.append(
+            f"| {TITLES[task]} | {_place(budget)} | {contender} | {width} | "
+            f"{recipe or ''} | {' | '.join(columns)} |"
+        )
+    return "\n".join(lines)
+
+
 def given_table(rows: list[Row]) -> str:
     """Returns the README's table of the network that keeps its channels."""
     lines = [
-        "| Given network | Channels | Kernels | File | macro-F1 | Seeds |",
-        "| --- | --- | --- | --- | --- | --- |",
+        "| Given network | Channels | Kernels | Recipe | File | Arena | "
+        "macro-F1 | Seeds |",
+        "|" + " --- |" * 8,
     ]
     given = [row for row in rows if row["budget_kb"] is None]
     given.sort(
@@ -87,7 +128,8 @@ def given_table(rows: list[Row]) -> str:
     )
     lines += [
         f"| {TITLES[row['task']]} | {row['width']} | {row['contender']} | "
-        f"{row['file_bytes']:,} B | {_score(row)} | {row['seeds']} |"
+        f"{row['code_recipe'] or ''} | {row['file_bytes']:,} B | "
+        f"{row['arena_bytes']:,} B | {_score(row)} | {row['seeds']} |"
         for row in given
     ]
     return "\n".join(lines)
@@ -96,8 +138,9 @@ def given_table(rows: list[Row]) -> str:
 def difference_table(differences: list[Row]) -> str:
     """Returns the README's table of generated against stored, in points."""
     lines = [
-        "| Task | File and op | Seed | Generated | Best stored | Difference |",
-        "| --- | --- | --- | --- | --- | --- |",
+        "| Task | File and op | Seed | Generated | Recipe | Best stored | "
+        "Difference |",
+        "|" + " --- |" * 7,
     ]
     differences = sorted(
         differences,
@@ -110,15 +153,16 @@ def difference_table(differences: list[Row]) -> str:
     for row in differences:
         lines.append(
             f"| {TITLES[row['task']]} | {_place(row['budget_kb'])} | "
-            f"{row['seed']} | {row['generated']} | {row['stored']} | "
-            f"{_points(row)} |"
+            f"{row['seed']} | {row['generated']} | {row['code_recipe']} | "
+            f"{row['stored']} | {_points(row)} |"
         )
     return "\n".join(lines)
 
 
 def tables() -> dict[pathlib.Path, dict[str, str]]:
     """Returns all tables, by the document that shows them and by name."""
-    rows, differences = summarize(read_rows()), read_differences()
+    everything, differences = read_rows(), read_differences()
+    rows = summarize(everything)
     return {
         README: {
             "map": map_table(differences),
@@ -126,6 +170,7 @@ def tables() -> dict[pathlib.Path, dict[str, str]]:
         },
         DETAILS: {
             "differences": difference_table(differences),
+            "trainings": contender_table(everything),
             "given": given_table(rows),
         },
     }

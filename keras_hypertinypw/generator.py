@@ -122,7 +122,8 @@ class WeightGenerator(BaseGenerator):
     """Micro-MLP that makes kernels from codes; one for a whole model.
 
     The defaults, one bit of code a weight, are those of the generator with
-    the best accuracy at equal bytes (`python benchmarks/frontier.py`).
+    the best accuracy at equal bytes, in files of 16 kB and more
+    (`python benchmarks/frontier.py`).
 
     Args:
         hidden_units: Sizes of the hidden ReLU layers, 0 to 3 of them.

@@ -48,8 +48,8 @@ class Schedule:
 class RunConfig:
     """Everything that decides a run's result, beside the data's files.
 
-    By default the generated network with the best accuracy at equal bytes
-    (`python benchmarks/frontier.py`).
+    By default the generated network with the best accuracy at equal bytes, of
+    16 kB and more (`python benchmarks/frontier.py`).
 
     Attributes:
         dataset: Name of the data set, a key of `tasks.TASKS`.
