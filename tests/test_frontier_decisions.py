@@ -61,16 +61,22 @@ def test_lines_are_differences_of_the_rows_pairs(monkeypatch):
     )
 
 
-def test_a_pair_without_decisions_keeps_the_line_that_it_had(monkeypatch):
+def test_a_pair_without_decisions_keeps_the_interval_that_it_had(monkeypatch):
     monkeypatch.setattr(frontier_decisions, "read", lambda row: None)
     place = {"task": "mitdb", "budget_kb": 16, "seed": 0}
     pair = [
-        {**place, "contender": name, "macro_f1": macro_f1}
+        {
+            **place,
+            "contender": name,
+            "macro_f1": macro_f1,
+            "code_recipe": None,
+        }
         for name, macro_f1 in (("gen_1", 0.5), ("int4", 0.25))
     ]
     line = {**place, "generated": "gen_1", "stored": "int4", "difference": 0.25}
+    line |= {"code_recipe": None, "ci_low": 0.125, "ci_high": 0.375}
     earlier = {differences._key(line): line}
-    assert differences.compare(*pair, earlier) is line
+    assert differences.compare(*pair, earlier) == line
     other = differences.compare(*reversed(pair), earlier)
     assert (other["difference"], other["ci_low"]) == (-0.25, None)
     pair[0]["macro_f1"] = 0.75  # Trained again.
