@@ -106,6 +106,10 @@ def _add_fit(subparsers: Any) -> None:
         choices=KINDS,
         help="kinds of networks to try; all of them if left out",
     )
+    add_numbers(
+        parser,
+        num_seeds=(1, "how many times to train each kind; the mean decides"),
+    )
     add_schedule(parser)
 
 

@@ -53,7 +53,7 @@ def summary(result: dict[str, Any], out: pathlib.Path) -> str:
             f"{row['kind']:<16}{row['width']:>6}{row['file_bytes']:>9,}"
             f"{row['op_code_bytes']:>7,}{row['arena_bytes']:>9,}"
             f"  {row['val_macro_f1']:.3f}"
-            f" [{row['low']:.3f}, {row['high']:.3f}]"
+            f" [{row['low']:.3f}, {row['high']:.3f}]{_by_seed(row)}"
         )
     lines += [f"{kind:<16} does not fit" for kind in result["left_out"]]
     config = RunConfig.from_dict(result["config"])
@@ -63,6 +63,7 @@ def summary(result: dict[str, Any], out: pathlib.Path) -> str:
     lines += [
         "",
         result["reason"],
+        *_about_seeds(result),
         "",
         f"Test {task.group}s, the chosen file in TFLM:",
         str(scoring.read_scores(result["test"], task)),
@@ -72,6 +73,25 @@ def summary(result: dict[str, Any], out: pathlib.Path) -> str:
         f"Results in {out}/: model.tflite, fit.json, fit.png",
     ]
     return "\n".join(lines)
+
+
+def _by_seed(row: dict[str, Any]) -> str:
+    """Returns what stands behind a mean."""
+    if len(row["seeds"]) == 1:
+        return ""
+    scores = (f"{score:.3f}" for score in row["seeds"].values())
+    return f", the mean of {', '.join(scores)}"
+
+
+def _about_seeds(result: dict[str, Any]) -> list[str]:
+    if len(result["kinds"][0]["seeds"]) > 1 or len(result["kinds"]) == 1:
+        return []
+    return [
+        "One seed: the same network may be points better or worse from another "
+        "one.",
+        "With --num_seeds=3 means decide, and what is trained here is not "
+        "trained again.",
+    ]
 
 
 def _rewriting(kind: str) -> str:
@@ -101,6 +121,7 @@ def write_picture(path: pathlib.Path, result: dict[str, Any]) -> None:
     kinds = result["kinds"]
     names = [f"{KINDS[k['kind']].title}, {k['width']} wide" for k in kinds]
     scores = [kind["val_macro_f1"] for kind in kinds]
+    several = len(kinds[0]["seeds"]) > 1
     sizes = [kind["file_bytes"] + kind["op_code_bytes"] for kind in kinds]
     buffer = io.BytesIO()
     with matplotlib.rc_context(plots.STYLE):
@@ -125,9 +146,17 @@ def write_picture(path: pathlib.Path, result: dict[str, Any]) -> None:
             color=plots.BLUE,
             capsize=3,
         )
+        for place, kind in enumerate(kinds if several else ()):
+            runs = list(kind["seeds"].values())
+            left.plot(
+                runs, [place] * len(runs), "o", ms=4, mfc="none", c=plots.BLUE
+            )
         left.set_yticks(range(len(kinds)), names)
         left.set_ylim(len(kinds) - 0.5, -0.5)
-        left.set_title("macro-F1 on validation, 95 % intervals")
+        left.set_title(
+            "macro-F1 on validation, 95 % intervals"
+            + (", and each seed" if several else "")
+        )
         plots.draw_bars(right, dict(zip(names, sizes, strict=True)), "{:,} B")
         right.set_yticks([])
         right.set_title(f"File and op, of {result['budget_bytes']:,} B")

@@ -12,13 +12,16 @@ from typing import Any
 import numpy as np
 import tf_keras as keras
 
-from keras_hypertinypw import runs, scoring
+from keras_hypertinypw import checks, runs, scoring
 from keras_hypertinypw.bias_narrowing import narrow_biases
 from keras_hypertinypw.datasets.windows import Windows
 from keras_hypertinypw.environment import versions
 from keras_hypertinypw.errors import ConversionError
 from keras_hypertinypw.evaluation import metrics, selection
-from keras_hypertinypw.evaluation.bootstrap import bootstrap_ci
+from keras_hypertinypw.evaluation.bootstrap import (
+    bootstrap_values,
+    percentile_interval,
+)
 from keras_hypertinypw.files import write_atomically, write_json
 from keras_hypertinypw.fit_kinds import KINDS, Kind
 from keras_hypertinypw.interpreter import Interpreter
@@ -32,28 +35,46 @@ _BOOTSTRAP_SEED = 0
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class Fitted:
-    """A trained candidate.
+class Run:
+    """One training of a candidate.
 
     Attributes:
-        kind: A key of `KINDS`.
         config: What was trained.
         content: Bytes of the slimmed `.tflite`.
         decisions: Classes of the validation windows, as TFLM decides.
+        val_macro_f1: Their macro-F1.
         arena_bytes: Arena that TFLM uses.
     """
 
-    kind: str
     config: RunConfig
     content: bytes
     decisions: np.ndarray
+    val_macro_f1: float
     arena_bytes: int
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Fitted:
+    """A candidate, trained from each seed.
+
+    Attributes:
+        kind: A key of `KINDS`.
+        runs: One for each seed.
+    """
+
+    kind: str
+    runs: Sequence[Run]
+
+    @property
+    def best(self) -> Run:
+        """The best run on validation, whose file is the one to use."""
+        return max(self.runs, key=lambda run: run.val_macro_f1)
 
     @property
     def name(self) -> str:
         """Of the network, in a sentence."""
         title = KINDS[self.kind].title
-        return f"the {title} network of width {self.config.width}"
+        return f"the {title} network of width {self.best.config.width}"
 
 
 def fit(
@@ -63,11 +84,15 @@ def fit(
     *,
     schedule: Schedule,
     kinds: Sequence[str] = tuple(KINDS),
+    num_seeds: int = 1,
     data_dir: str | None = None,
     download: bool = False,
     command: str,
 ) -> dict[str, Any]:
     """Trains the widest network of each kind, and chooses on validation.
+
+    Of several seeds their mean decides, and the best file of the chosen kind
+    is kept: one seed may be points above or below another one.
 
     Interrupted, the same call continues from its checkpoints.
 
@@ -76,9 +101,10 @@ def fit(
         budget: Bytes of flash for the slimmed file, and for the op's code if
             the network needs it.
         out: Folder; gets `model.tflite`, `fit.json` and a folder for each
-            kind.
-        schedule: The same for every kind.
+            kind, with one for each seed inside.
+        schedule: The same for every kind; its seed is the first one.
         kinds: Keys of `KINDS` to try.
+        num_seeds: How many times each kind is trained.
         data_dir: Folder of the data set.
         download: Whether to download what is not there.
         command: The command line, for the record.
@@ -88,8 +114,10 @@ def fit(
 
     Raises:
         ConversionError: If no network fits the budget.
-        ValueError: If a window of the data set can have several classes.
+        ValueError: If a window of the data set can have several classes, or
+            `num_seeds` is not positive.
     """
+    checks.positive_int("num_seeds", num_seeds)
     task = TASKS[dataset]
     windows, validation, test = (
         task.load(split, data_dir=data_dir, download=download)
@@ -103,15 +131,27 @@ def fit(
         )
     base = RunConfig(dataset=dataset, schedule=schedule)
     configs = _configs(kinds, base, budget, windows, out)
-    fitted = [
-        _train(kind, config, task, windows, validation, out / kind)
-        for kind, config in progress_bar(
-            configs.items(), desc="Kinds", unit="kind"
-        )
+    trainings = [
+        (kind, seed)
+        for seed in range(schedule.seed, schedule.seed + num_seeds)
+        for kind in configs
     ]
+    runs_by_kind: dict[str, list[Run]] = {kind: [] for kind in configs}
+    for kind, seed in progress_bar(
+        trainings, desc="Trainings", unit="training"
+    ):
+        config = _with_seed(configs[kind], seed)
+        folder = out / kind / f"seed_{seed}"
+        run = _train(kind, config, task, windows, validation, folder)
+        runs_by_kind[kind].append(run)
+    fitted = [Fitted(kind, found) for kind, found in runs_by_kind.items()]
     choice = selection.choose(
         [
-            selection.Candidate(f.name, KINDS[f.kind].needs_op, f.decisions)
+            selection.Candidate(
+                f.name,
+                KINDS[f.kind].needs_op,
+                [run.decisions for run in f.runs],
+            )
             for f in fitted
         ],
         validation.y,
@@ -119,14 +159,15 @@ def fit(
         num_classes=len(validation.classes),
         rng=np.random.default_rng(_BOOTSTRAP_SEED),
     )
-    best = fitted[choice.index]
+    chosen = fitted[choice.index]
+    best = chosen.best
     # The last look: only the chosen network meets the test windows.
     evaluation = scoring.evaluate(best.content, validation, test, task=task)
     result = {
         "budget_bytes": budget,
         "kinds": [_row(f, validation) for f in fitted],
         "left_out": [kind for kind in kinds if kind not in configs],
-        "chosen": best.kind,
+        "chosen": chosen.kind,
         "reason": choice.reason,
         "config": dataclasses.asdict(best.config),
         "test": evaluation.scores.to_dict(),
@@ -172,6 +213,11 @@ def _configs(
     return found
 
 
+def _with_seed(config: RunConfig, seed: int) -> RunConfig:
+    schedule = dataclasses.replace(config.schedule, seed=seed)
+    return dataclasses.replace(config, schedule=schedule)
+
+
 def _config(base: RunConfig, kind: Kind, width: int) -> RunConfig:
     schedule = dataclasses.replace(base.schedule, kernel_bits=kind.kernel_bits)
     return dataclasses.replace(
@@ -198,7 +244,7 @@ def _train(
     windows: Windows,
     validation: Windows,
     folder: pathlib.Path,
-) -> Fitted:
+) -> Run:
     trained = runs.train_network(config, windows, validation, folder)
     with stage("Converting"):
         content = slim(_to_tflite(KINDS[kind], trained.model, config))
@@ -208,7 +254,9 @@ def _train(
             interpreter, validation.x, "TFLM, validation", task.window
         )
         arena_bytes = interpreter.arena_used_bytes or 0
-    return Fitted(kind, config, content, logits.argmax(axis=1), arena_bytes)
+    decisions = logits.argmax(axis=1)
+    score = macro_f1(validation, decisions)
+    return Run(config, content, decisions, score, arena_bytes)
 
 
 def _to_tflite(
@@ -226,20 +274,27 @@ def macro_f1(windows: Windows, decisions: np.ndarray) -> float:
 
 
 def _row(fitted: Fitted, validation: Windows) -> dict[str, Any]:
-    interval = bootstrap_ci(
-        metrics.macro_f1.over(len(validation.classes)),
-        validation.y,
-        fitted.decisions,
-        groups=validation.groups,
-        rng=np.random.default_rng(_BOOTSTRAP_SEED),
-    )
+    best = fitted.best
+    values = [
+        bootstrap_values(
+            metrics.macro_f1.over(len(validation.classes)),
+            validation.y,
+            run.decisions,
+            groups=validation.groups,
+            rng=np.random.default_rng(_BOOTSTRAP_SEED),  # The same groups.
+        )
+        for run in fitted.runs
+    ]
+    interval = percentile_interval(np.mean(values, axis=0))
+    scores = {run.config.schedule.seed: run.val_macro_f1 for run in fitted.runs}
     return {
         "kind": fitted.kind,
-        "width": fitted.config.width,
-        "file_bytes": len(fitted.content),
+        "width": best.config.width,
+        "file_bytes": len(best.content),
         "op_code_bytes": KINDS[fitted.kind].code_bytes,
-        "arena_bytes": fitted.arena_bytes,
-        "val_macro_f1": macro_f1(validation, fitted.decisions),
+        "arena_bytes": best.arena_bytes,
+        "val_macro_f1": float(np.mean(list(scores.values()))),
         "low": interval.low,
         "high": interval.high,
+        "seeds": scores,
     }

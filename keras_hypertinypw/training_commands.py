@@ -64,6 +64,7 @@ def fit(options: argparse.Namespace) -> Outcome:
         out,
         schedule=_schedule(options),
         kinds=options.kinds or tuple(KINDS),
+        num_seeds=options.num_seeds,
         data_dir=options.data_dir,
         download=options.download,
         command=options.command_line,

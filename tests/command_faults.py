@@ -73,6 +73,11 @@ def block_size(folder):
     return refused("train", "--block_size=100000", f"--out={folder}")
 
 
+@COMMANDS.fault("`--num_seeds` of zero")
+def no_seed(folder):
+    return refused("fit", "--budget_kb=8", "--num_seeds=0", f"--out={folder}")
+
+
 @COMMANDS.fault("a budget that holds no network")
 def small_budget(folder):
     keras.utils.set_random_seed(0)

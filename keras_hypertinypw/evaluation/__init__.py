@@ -4,6 +4,7 @@ from keras_hypertinypw.evaluation.bootstrap import (
     ConfidenceInterval,
     bootstrap_ci,
     bootstrap_difference,
+    bootstrap_runs_difference,
     bootstrap_values,
     percentile_interval,
 )
@@ -32,6 +33,7 @@ __all__ = [
     "binary_f1",
     "bootstrap_ci",
     "bootstrap_difference",
+    "bootstrap_runs_difference",
     "bootstrap_values",
     "class_f1",
     "class_positive_predictivity",

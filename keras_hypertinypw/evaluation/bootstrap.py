@@ -7,7 +7,7 @@ same generator state draws the same groups whichever metric is scored.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -131,6 +131,53 @@ def bootstrap_difference(
         metric, y_true, [y_score_a, y_score_b], groups, rng, n_resamples
     )
     return percentile_interval(a - b, confidence_level)
+
+
+def bootstrap_runs_difference(
+    metric: Metric,
+    y_true: np.ndarray,
+    runs_a: Sequence[np.ndarray],
+    runs_b: Sequence[np.ndarray],
+    *,
+    groups: np.ndarray,
+    rng: np.random.Generator,
+    n_resamples: int = 2000,
+    confidence_level: float = 0.95,
+) -> ConfidenceInterval:
+    """Percentile interval of the mean `metric` of runs A minus that of B.
+
+    Runs are trainings of the same network from several seeds. Each resample
+    draws groups, the same for all, and then runs of A and of B, so that the
+    interval holds what seeds do to either. Of one run each it is that of
+    `bootstrap_difference`. A few runs say little about all that there could
+    be: the interval is too narrow rather than too wide.
+
+    Args:
+        metric: As for `bootstrap_ci`.
+        y_true: True classes, shape `(num_windows,)`.
+        runs_a: Scores or classes of each run of A, `(num_windows, ...)`.
+        runs_b: Those of each run of B, likewise.
+        groups: Group of each window, shape `(num_windows,)`.
+        rng: Draws the resamples.
+        n_resamples: Number of resamples.
+        confidence_level: Probability that the interval covers, in `(0, 1)`.
+
+    Raises:
+        ValueError: As `bootstrap_ci`.
+    """
+    values = _resampled(
+        metric, y_true, [*runs_a, *runs_b], groups, rng, n_resamples
+    )
+    a, b = np.split(values, [len(runs_a)])
+    return percentile_interval(
+        _mean_of_drawn(a, rng) - _mean_of_drawn(b, rng), confidence_level
+    )
+
+
+def _mean_of_drawn(values: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Draws as many runs as there are, anew for each resample."""
+    drawn = rng.integers(len(values), size=values.shape)
+    return np.take_along_axis(values, drawn, axis=0).mean(axis=0)
 
 
 def percentile_interval(

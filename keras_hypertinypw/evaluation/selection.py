@@ -8,22 +8,23 @@ from collections.abc import Sequence
 import numpy as np
 
 from keras_hypertinypw.evaluation import metrics
-from keras_hypertinypw.evaluation.bootstrap import bootstrap_difference
+from keras_hypertinypw.evaluation.bootstrap import bootstrap_runs_difference
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Candidate:
-    """A trained network, and what it says of the validation windows.
+    """A network, trained once or more, and what it says of validation windows.
 
     Attributes:
         name: As a sentence has it: "the stored int4 network of 56 channels".
         needs_op: Whether the firmware needs GeneratePW.
-        decisions: int array of shape `(num_windows,)`.
+        runs: Decisions of each training, int arrays of shape
+            `(num_windows,)`.
     """
 
     name: str
     needs_op: bool
-    decisions: np.ndarray
+    runs: Sequence[np.ndarray]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -49,10 +50,11 @@ def choose(
 ) -> Choice:
     """Returns the candidate of the best macro-F1, or the simpler of equals.
 
-    A generated network has to be better than the best stored one by more
-    than chance: the 95 % interval of the difference, of paired resamples of
-    groups, has to lie above 0. A stored one needs no custom op, and no arena
-    for kernels.
+    Of several trainings the mean counts. A generated network has to be better
+    than the best stored one by more than chance: the 95 % interval of the
+    difference, of paired resamples of groups, and of trainings where there
+    are several, has to lie above 0. A stored one needs no custom op, and no
+    arena for kernels.
 
     Args:
         candidates: At least one, all scored on the same windows.
@@ -67,10 +69,13 @@ def choose(
     if not candidates:
         raise ValueError("Expected at least one candidate. Received: none.")
     metric = metrics.macro_f1.over(num_classes)
-    scores = [metric(y, candidate.decisions) for candidate in candidates]
+    scores = [
+        float(np.mean([metric(y, run) for run in candidate.runs]))
+        for candidate in candidates
+    ]
     best = int(np.argmax(scores))
     chosen = candidates[best]
-    found = f"macro-F1 {scores[best]:.3f} on validation"
+    found = _found(chosen, scores[best])
     rivals = [
         index
         for index, candidate in enumerate(candidates)
@@ -79,11 +84,11 @@ def choose(
     if not rivals:
         return Choice(best, f"Use {chosen.name}: {found}.")
     rival = max(rivals, key=lambda index: scores[index])
-    interval = bootstrap_difference(
+    interval = bootstrap_runs_difference(
         metric,
         y,
-        chosen.decisions,
-        candidates[rival].decisions,
+        chosen.runs,
+        candidates[rival].runs,
         groups=groups,
         rng=rng,
     )
@@ -95,9 +100,17 @@ def choose(
     if chosen.needs_op and interval.low <= 0:
         return Choice(
             rival,
-            f"Use {candidates[rival].name}: macro-F1 {scores[rival]:.3f} on "
-            f"validation. {chosen.name[0].upper()}{chosen.name[1:]} is "
+            f"Use {candidates[rival].name}: "
+            f"{_found(candidates[rival], scores[rival])}. "
+            f"{chosen.name[0].upper()}{chosen.name[1:]} is "
             f"{difference}, which may be chance; the stored network needs no "
             "custom op, and no arena for kernels.",
         )
     return Choice(best, f"Use {chosen.name}: {found}, {difference}.")
+
+
+def _found(candidate: Candidate, score: float) -> str:
+    text = f"macro-F1 {score:.3f} on validation"
+    if len(candidate.runs) == 1:
+        return text
+    return f"{text}, the mean of {len(candidate.runs)} seeds"

@@ -130,6 +130,44 @@ def test_difference_is_the_same_both_ways_and_changes_sign():
     assert backward.high == pytest.approx(-forward.low)
 
 
+def runs_difference(y_true, runs_a, runs_b, groups):
+    return evaluation.bootstrap_runs_difference(
+        MACRO_F1,
+        y_true,
+        runs_a,
+        runs_b,
+        groups=groups,
+        rng=np.random.default_rng(1),
+        n_resamples=500,
+    )
+
+
+def test_of_one_run_each_it_is_the_paired_difference():
+    y_true, good, groups = make_data(accuracy=0.9)
+    bad = make_data(accuracy=0.5)[1]
+    assert runs_difference(y_true, [good], [bad], groups) == (
+        evaluation.bootstrap_difference(
+            MACRO_F1,
+            y_true,
+            good,
+            bad,
+            groups=groups,
+            rng=np.random.default_rng(1),
+            n_resamples=500,
+        )
+    )
+
+
+def test_runs_that_differ_widen_the_interval():
+    y_true, good, groups = make_data(accuracy=0.9)
+    bad, fair = (make_data(accuracy=share)[1] for share in (0.5, 0.7))
+    alike = runs_difference(y_true, [good] * 3, [fair] * 3, groups)
+    apart = runs_difference(y_true, [good, bad, good], [fair] * 3, groups)
+    assert 0 < alike.low < alike.high
+    assert apart.low < 0 < apart.high <= alike.high
+    assert apart.high - apart.low > 2 * (alike.high - alike.low)
+
+
 def test_pairing_is_narrower_than_two_separate_intervals():
     y_true, y_pred, groups = make_data(accuracy=0.7)
     slightly_better = np.where(np.arange(len(y_true)) % 20, y_pred, y_true)

@@ -16,7 +16,7 @@ def decisions(share, seed):
 
 
 def candidate(name, needs_op, share, seed=1):
-    return Candidate(f"the {name} network", needs_op, decisions(share, seed))
+    return Candidate(f"the {name} network", needs_op, [decisions(share, seed)])
 
 
 def chosen(*candidates):
@@ -57,6 +57,33 @@ def test_a_stored_network_that_is_better_is_chosen_at_any_distance():
     )
     assert choice.index == 1
     assert "above the generated network" in choice.reason
+
+
+def runs(name, needs_op, shares):
+    found = [decisions(share, seed) for seed, share in enumerate(shares)]
+    return Candidate(f"the {name} network", needs_op, found)
+
+
+def test_of_several_seeds_the_mean_decides():
+    choice = chosen(
+        runs("generated", True, (0.97, 0.7, 0.7)),
+        runs("int4", False, (0.82, 0.83, 0.84)),
+    )
+    assert choice.index == 1
+    assert "on validation, the mean of 3 seeds, 3" in choice.reason
+
+
+def test_what_seeds_do_is_part_of_chance():
+    generated = runs("generated", True, (0.98, 0.99, 0.75))
+    stored = runs("int4", False, (0.8, 0.8, 0.8))
+    alone = chosen(
+        Candidate("it", True, generated.runs[:1]),
+        Candidate("int4", False, stored.runs[:1]),
+    )
+    assert alone.index == 0
+    choice = chosen(generated, stored)
+    assert choice.index == 1
+    assert "may be chance" in choice.reason
 
 
 def test_a_single_candidate_is_chosen():
