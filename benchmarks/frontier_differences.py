@@ -7,8 +7,11 @@ Reads the rows of `frontier.py` and what their networks decided
 each budget the generated contender and the stored one that are best on
 validation meet on the same resampled patients or speakers of the test set;
 each seed is a line. Decisions are kept since 2026-11-29: a pair without keeps
-the line that it had then if its rows are still those, or else has a difference
-without an interval.
+the interval that it had then if its rows are still those, or else has none.
+
+`results/frontier_means.jsonl` has the same of all seeds together: contenders
+are chosen by their mean on validation, those of several seeds before those of
+one, and the interval of the difference of their means resamples seeds, too.
 """
 
 from __future__ import annotations
@@ -22,11 +25,15 @@ import frontier
 import frontier_decisions
 import frontier_tasks
 import numpy as np
-from frontier_rows import DIFFERENCES, read_differences, read_rows
+from frontier_rows import DIFFERENCES, MEANS, read_differences, read_rows
 from tqdm import tqdm
 
 from keras_hypertinypw.evaluation import metrics
-from keras_hypertinypw.evaluation.bootstrap import bootstrap_difference
+from keras_hypertinypw.evaluation.bootstrap import (
+    ConfidenceInterval,
+    bootstrap_difference,
+    bootstrap_runs_difference,
+)
 from keras_hypertinypw.files import write_atomically
 
 Row = dict[str, Any]
@@ -43,8 +50,8 @@ def pairs(rows: list[Row]) -> list[tuple[Row, Row]]:
         best = [
             max(side, key=lambda row: row["val_macro_f1"], default=None)
             for side in (
-                [row for row in rivals if row["family"] == "generated"],
-                [row for row in rivals if row["family"] != "generated"],
+                [row for row in rivals if _is_generated(row)],
+                [row for row in rivals if not _is_generated(row)],
             )
         ]
         if None not in best:
@@ -73,18 +80,88 @@ def compare(
     if decisions[0] is None or decisions[1] is None:
         known = earlier.get(_key(found), {})
         return {**found, **{key: known.get(key) for key in _INTERVAL}}
-    task = found["task"]
-    test = frontier.load(frontier_tasks.trained_task(task))["test"]
-    y, num_classes = frontier_tasks.truth(task, test)
+    y, groups, metric = _test_of(found["task"])
     interval = bootstrap_difference(
-        metrics.macro_f1.over(num_classes),
+        metric,
         y,
         *decisions,
-        groups=test.groups,
+        groups=groups,
         rng=np.random.default_rng(frontier_tasks.BOOTSTRAP_SEED),
     )
-    ends = (interval.low, interval.high)
-    return {**found, **dict(zip(_INTERVAL, ends, strict=True))}
+    return {**found, **_ends(interval)}
+
+
+def mean_pairs(rows: list[Row]) -> list[tuple[list[Row], list[Row]]]:
+    """Returns the seeds of a generated and of a stored contender, by cell.
+
+    One seed may be lucky: those with several go before those with one.
+    """
+    cells = collections.defaultdict(lambda: collections.defaultdict(list))
+    for row in rows:
+        cell = cells[row["task"], row["budget_kb"]]
+        cell[row["contender"], row["width"]].append(row)
+    found = []
+    for contenders in cells.values():
+        sides = [
+            [c for c in contenders.values() if _is_generated(c[0]) == generated]
+            for generated in (True, False)
+        ]
+        if all(sides):
+            found.append((_best_by_mean(sides[0]), _best_by_mean(sides[1])))
+    return found
+
+
+def _is_generated(row: Row) -> bool:
+    return row["family"] == "generated"
+
+
+def _best_by_mean(contenders: list[list[Row]]) -> list[Row]:
+    several = [seeds for seeds in contenders if len(seeds) > 1]
+    return max(
+        several or contenders, key=lambda seeds: _mean(seeds, "val_macro_f1")
+    )
+
+
+def compare_means(generated: list[Row], stored: list[Row]) -> Row:
+    """Returns the difference of two means, in macro-F1 on the test set."""
+    found = {
+        **{key: generated[0][key] for key in ("task", "budget_kb")},
+        "generated": generated[0]["contender"],
+        "stored": stored[0]["contender"],
+        "seeds": [len(generated), len(stored)],
+        "means": [_mean(generated, "macro_f1"), _mean(stored, "macro_f1")],
+    }
+    runs_a, runs_b = (
+        [frontier_decisions.read(row) for row in side]
+        for side in (generated, stored)
+    )
+    if any(run is None for run in (*runs_a, *runs_b)):
+        return {**found, **dict.fromkeys(_INTERVAL)}
+    y, groups, metric = _test_of(found["task"])
+    interval = bootstrap_runs_difference(
+        metric,
+        y,
+        runs_a,
+        runs_b,
+        groups=groups,
+        rng=np.random.default_rng(frontier_tasks.BOOTSTRAP_SEED),
+    )
+    return {**found, **_ends(interval)}
+
+
+def _ends(interval: ConfidenceInterval) -> Row:
+    return dict(zip(_INTERVAL, (interval.low, interval.high), strict=True))
+
+
+def _mean(runs: list[Row], name: str) -> float:
+    return float(np.mean([row[name] for row in runs]))
+
+
+def _test_of(task: str) -> tuple[np.ndarray, np.ndarray, metrics.CountMetric]:
+    """Returns the test set's classes and groups, and macro-F1 over them."""
+    test = frontier.load(frontier_tasks.trained_task(task))["test"]
+    y, num_classes = frontier_tasks.truth(task, test)
+    return y, test.groups, metrics.macro_f1.over(num_classes)
 
 
 def _key(line: Row) -> tuple[Any, ...]:
@@ -95,14 +172,16 @@ def _key(line: Row) -> tuple[Any, ...]:
 
 def main() -> None:
     """Writes the differences, and prints them."""
+    rows = read_rows()
     earlier = {_key(line): line for line in read_differences()}
     found = [
-        compare(*pair, earlier)
-        for pair in tqdm(pairs(read_rows()), desc="Pairs")
+        compare(*pair, earlier) for pair in tqdm(pairs(rows), desc="Pairs")
     ]
-    content = "".join(json.dumps(row) + "\n" for row in found)
-    write_atomically(DIFFERENCES, content.encode())
-    sys.stdout.write(content)
+    means = [compare_means(*pair) for pair in mean_pairs(rows)]
+    for path, lines in ((DIFFERENCES, found), (MEANS, means)):
+        content = "".join(json.dumps(line) + "\n" for line in lines)
+        write_atomically(path, content.encode())
+        sys.stdout.write(content)
 
 
 if __name__ == "__main__":

@@ -15,6 +15,7 @@ from typing import Any
 FOLDER = pathlib.Path(__file__).resolve().parent / "results"
 RESULTS = FOLDER / "frontier.jsonl"
 DIFFERENCES = FOLDER / "frontier_differences.jsonl"
+MEANS = FOLDER / "frontier_means.jsonl"
 TITLES = {
     "arabic_40": "Arabic speech commands, 40 words",
     "speech_v1": "Speech Commands v1, 9 words",
@@ -70,3 +71,8 @@ def summarize(rows: list[Row]) -> list[Row]:
 def read_differences() -> list[Row]:
     """Returns generated minus stored: a line for each budget and seed."""
     return [json.loads(line) for line in DIFFERENCES.read_text().splitlines()]
+
+
+def read_means() -> list[Row]:
+    """Returns means of several seeds, generated and stored, by budget."""
+    return [json.loads(line) for line in MEANS.read_text().splitlines()]

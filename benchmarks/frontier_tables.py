@@ -5,13 +5,13 @@ from __future__ import annotations
 import collections
 import math
 import pathlib
-import statistics
 
 from frontier_rows import (
     FAMILIES,
     TITLES,
     Row,
     read_differences,
+    read_means,
     read_rows,
     summarize,
 )
@@ -25,15 +25,13 @@ DETAILS = ROOT / "benchmarks/frontier.md"
 COMMAND = "python benchmarks/frontier_report.py"
 
 
-def map_table(differences: list[Row]) -> str:
+def map_table(means: list[Row]) -> str:
     """Returns how far generation is above the best stored contender.
 
-    In points of macro-F1, of the seed in the middle, of two the lower one; in
-    parentheses how many seeds there are.
+    In points of macro-F1, the difference of means over seeds; in parentheses
+    how many seeds of either there are.
     """
-    cells = collections.defaultdict(list)
-    for row in differences:
-        cells[row["task"], row["budget_kb"]].append(row["difference"])
+    cells = {(row["task"], row["budget_kb"]): row for row in means}
     budgets = sorted(
         {budget for _, budget in cells}, key=lambda budget: budget or math.inf
     )
@@ -44,7 +42,7 @@ def map_table(differences: list[Row]) -> str:
     for task, title in TITLES.items():
         found = [cells.get((task, budget)) for budget in budgets]
         if any(found):
-            lines.append(f"| {title} | {' | '.join(map(_middle, found))} |")
+            lines.append(f"| {title} | {' | '.join(map(_in_map, found))} |")
     return "\n".join(lines)
 
 
@@ -144,11 +142,7 @@ def difference_table(differences: list[Row]) -> str:
     ]
     differences = sorted(
         differences,
-        key=lambda row: (
-            list(TITLES).index(row["task"]),
-            row["budget_kb"] or math.inf,
-            row["seed"],
-        ),
+        key=lambda row: (*_order(row), row["seed"]),
     )
     for row in differences:
         lines.append(
@@ -159,17 +153,45 @@ def difference_table(differences: list[Row]) -> str:
     return "\n".join(lines)
 
 
+def mean_table(means: list[Row]) -> str:
+    """Returns the means of several seeds, and their difference in points."""
+    lines = [
+        "| Task | File and op | Generated (seeds) | Stored (seeds) | "
+        "Difference of means |",
+        "|" + " --- |" * 5,
+    ]
+    for row in sorted(means, key=_order):
+        sides = [
+            f"{row[side]} {mean:.3f} ({seeds})"
+            for side, mean, seeds in zip(
+                ("generated", "stored"), row["means"], row["seeds"], strict=True
+            )
+        ]
+        points = _points({**row, "difference": _difference(row)})
+        lines.append(
+            f"| {TITLES[row['task']]} | {_place(row['budget_kb'])} | "
+            f"{' | '.join(sides)} | {points} |"
+        )
+    return "\n".join(lines)
+
+
+def _order(row: Row) -> tuple[float, ...]:
+    """Sorts lines by task and budget, the given network last."""
+    return list(TITLES).index(row["task"]), row["budget_kb"] or math.inf
+
+
 def tables() -> dict[pathlib.Path, dict[str, str]]:
     """Returns all tables, by the document that shows them and by name."""
-    everything, differences = read_rows(), read_differences()
+    everything, means = read_rows(), read_means()
     rows = summarize(everything)
     return {
         README: {
-            "map": map_table(differences),
+            "map": map_table(means),
             "budgets": budget_table(rows),
         },
         DETAILS: {
-            "differences": difference_table(differences),
+            "differences": difference_table(read_differences()),
+            "means": mean_table(means),
             "trainings": contender_table(everything),
             "given": given_table(rows),
         },
@@ -204,12 +226,16 @@ def _place(budget_kb: int | None) -> str:
     return f"{budget_kb} kB" if budget_kb else "given network"
 
 
-def _middle(differences: list[float] | None) -> str:
-    """Returns a cell of the map."""
-    if differences is None:
+def _in_map(row: Row | None) -> str:
+    if row is None:
         return ""
-    middle = statistics.median_low(differences)
-    return f"{100 * middle:+.1f} ({len(differences)})"
+    points = 100 * _difference(row)
+    return f"{points:+.1f} ({row['seeds'][0]}, {row['seeds'][1]})"
+
+
+def _difference(row: Row) -> float:
+    generated, stored = row["means"]
+    return generated - stored
 
 
 def _points(row: Row) -> str:

@@ -61,6 +61,34 @@ def test_lines_are_differences_of_the_rows_pairs(monkeypatch):
     )
 
 
+def test_means_are_those_of_the_rows(monkeypatch):
+    monkeypatch.setattr(frontier_decisions, "read", lambda row: None)
+    pairs = differences.mean_pairs(differences.read_rows())
+    lines = map(json.loads, differences.MEANS.read_text().splitlines())
+    without = {"ci_low": None, "ci_high": None}
+    assert [{**line, **without} for line in lines] == [
+        differences.compare_means(*pair) for pair in pairs
+    ]
+
+
+def test_contenders_of_several_seeds_go_before_those_of_one():
+    def row(contender, family, seed, score):
+        place = {"task": "mitdb", "budget_kb": 16, "width": 8, "seed": seed}
+        scores = {"val_macro_f1": score, "macro_f1": score}
+        return {**place, **scores, "contender": contender, "family": family}
+
+    rows = [
+        row("gen_1", "generated", 0, 0.5),
+        row("gen_1", "generated", 1, 0.7),
+        row("gen_2", "generated", 0, 0.9),
+        row("int4", "int4", 0, 0.4),
+        row("tied", "tied", 0, 0.6),
+    ]
+    ((generated, stored),) = differences.mean_pairs(rows)
+    assert [found["contender"] for found in generated] == ["gen_1", "gen_1"]
+    assert [found["contender"] for found in stored] == ["tied"]
+
+
 def test_a_pair_without_decisions_keeps_the_interval_that_it_had(monkeypatch):
     monkeypatch.setattr(frontier_decisions, "read", lambda row: None)
     place = {"task": "mitdb", "budget_kb": 16, "seed": 0}
