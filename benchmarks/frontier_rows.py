@@ -1,7 +1,7 @@
 """The rows that `frontier.py` left, and what tables and the plot show of them.
 
-Of several generators at a budget the one with the best macro-F1 on validation
-is shown, of several seeds the one in the middle, of two the lower one.
+Of several contenders of a family at a budget one is shown, see `summarize`, and
+of several seeds the mean.
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ FAMILIES = (
     "entropy",
 )
 Row = dict[str, Any]
+_SCORES = ("macro_f1", "ci_low", "ci_high", "val_macro_f1")
 
 
 def read_rows() -> list[Row]:
@@ -40,32 +41,31 @@ def read_rows() -> list[Row]:
 def summarize(rows: list[Row]) -> list[Row]:
     """Returns one row for each task, family and budget.
 
-    For the given network one for each contender. Its scores are those of the
-    seed in the middle, of two the lower one, `seeds` says of how many, and
-    `low` and `high` are the least and the greatest macro-F1.
+    For the given network one for each contender. Scores are means over seeds,
+    and `seeds` says how many there are. Contenders of several seeds go before
+    those of one, and then the best on validation is shown.
     """
     contenders = collections.defaultdict(list)
     for row in rows:
-        key = (row["task"], row["family"], row["budget_kb"], row["contender"])
-        contenders[key].append(row)
+        key = ("task", "family", "budget_kb", "contender", "width")
+        contenders[tuple(row[name] for name in key)].append(row)
     best: dict[tuple[Any, ...], Row] = {}
-    for (*place, _), seeds in contenders.items():
-        ordered = sorted(seeds, key=lambda row: row["macro_f1"])
-        summary = {
-            **ordered[(len(ordered) - 1) // 2],
-            "seeds": len(ordered),
-            "low": ordered[0]["macro_f1"],
-            "high": ordered[-1]["macro_f1"],
-            "val_macro_f1": statistics.median(
-                row["val_macro_f1"] for row in seeds
-            ),
+    for (*place, contender, _), seeds in contenders.items():
+        means = {
+            name: statistics.fmean(row[name] for row in seeds)
+            for name in _SCORES
         }
+        summary = {**seeds[0], **means, "seeds": len(seeds)}
         if summary["budget_kb"] is None:
-            place.append(summary["contender"])
+            place.append(contender)
         known = best.setdefault(tuple(place), summary)
-        if summary["val_macro_f1"] > known["val_macro_f1"]:
+        if _rank(summary) > _rank(known):
             best[tuple(place)] = summary
     return list(best.values())
+
+
+def _rank(summary: Row) -> tuple[bool, float]:
+    return summary["seeds"] > 1, summary["val_macro_f1"]
 
 
 def read_differences() -> list[Row]:
