@@ -21,6 +21,7 @@ from matplotlib import pyplot as plt
 
 PLOT = FOLDER / "frontier.png"
 _COLUMNS = 2
+_KIB_RANGE = (3, 128)
 _COLORS = dict(zip(FAMILIES, colors.TABLEAU_COLORS, strict=False))
 
 
@@ -87,6 +88,7 @@ def _draw_task(panel: Any, rows: list[Row]) -> None:
         sizes, values = zip(*fitted, strict=True) if fitted else ((), ())
         panel.plot(sizes, values, color=color, linewidth=1.2)
     panel.set_xscale("log", base=2)
+    panel.set_xlim(*_KIB_RANGE)
     panel.xaxis.set_major_formatter(lambda x, _: f"{x:g}")
     panel.set_xlabel("file and op, kB of 1,024 bytes")
     panel.set_ylabel("macro-F1, test set")
