@@ -25,7 +25,15 @@ import frontier
 import frontier_decisions
 import frontier_tasks
 import numpy as np
-from frontier_rows import DIFFERENCES, MEANS, read_differences, read_rows
+from frontier_rows import (
+    DIFFERENCES,
+    MEANS,
+    by_contender,
+    mean,
+    rank,
+    read_differences,
+    read_rows,
+)
 from tqdm import tqdm
 
 from keras_hypertinypw.evaluation import metrics
@@ -92,34 +100,20 @@ def compare(
 
 
 def mean_pairs(rows: list[Row]) -> list[tuple[list[Row], list[Row]]]:
-    """Returns the seeds of a generated and of a stored contender, by cell.
-
-    One seed may be lucky: those with several go before those with one.
-    """
-    cells = collections.defaultdict(lambda: collections.defaultdict(list))
-    for row in rows:
-        cell = cells[row["task"], row["budget_kb"]]
-        cell[row["contender"], row["width"]].append(row)
-    found = []
-    for contenders in cells.values():
-        sides = [
-            [c for c in contenders.values() if _is_generated(c[0]) == generated]
-            for generated in (True, False)
-        ]
-        if all(sides):
-            found.append((_best_by_mean(sides[0]), _best_by_mean(sides[1])))
-    return found
+    """Returns the seeds of a generated and of a stored contender, by cell."""
+    cells = collections.defaultdict(lambda: {True: [], False: []})
+    for seeds in by_contender(rows):
+        cell = cells[seeds[0]["task"], seeds[0]["budget_kb"]]
+        cell[_is_generated(seeds[0])].append(seeds)
+    return [
+        (max(sides[True], key=rank), max(sides[False], key=rank))
+        for sides in cells.values()
+        if all(sides.values())
+    ]
 
 
 def _is_generated(row: Row) -> bool:
     return row["family"] == "generated"
-
-
-def _best_by_mean(contenders: list[list[Row]]) -> list[Row]:
-    several = [seeds for seeds in contenders if len(seeds) > 1]
-    return max(
-        several or contenders, key=lambda seeds: _mean(seeds, "val_macro_f1")
-    )
 
 
 def compare_means(generated: list[Row], stored: list[Row]) -> Row:
@@ -129,7 +123,7 @@ def compare_means(generated: list[Row], stored: list[Row]) -> Row:
         "generated": generated[0]["contender"],
         "stored": stored[0]["contender"],
         "seeds": [len(generated), len(stored)],
-        "means": [_mean(generated, "macro_f1"), _mean(stored, "macro_f1")],
+        "means": [mean(generated, "macro_f1"), mean(stored, "macro_f1")],
     }
     runs_a, runs_b = (
         [frontier_decisions.read(row) for row in side]
@@ -151,10 +145,6 @@ def compare_means(generated: list[Row], stored: list[Row]) -> Row:
 
 def _ends(interval: ConfidenceInterval) -> Row:
     return dict(zip(_INTERVAL, (interval.low, interval.high), strict=True))
-
-
-def _mean(runs: list[Row], name: str) -> float:
-    return float(np.mean([row[name] for row in runs]))
 
 
 def _test_of(task: str) -> tuple[np.ndarray, np.ndarray, metrics.CountMetric]:

@@ -38,34 +38,49 @@ def read_rows() -> list[Row]:
     return [row for row in rows if row.get("fits", True)]
 
 
+def by_contender(rows: list[Row]) -> list[list[Row]]:
+    """Returns the seeds of every contender of every cell."""
+    contenders = collections.defaultdict(list)
+    for row in rows:
+        key = ("task", "budget_kb", "contender", "width")
+        contenders[tuple(row[name] for name in key)].append(row)
+    return list(contenders.values())
+
+
+def rank(seeds: list[Row]) -> tuple[bool, float]:
+    """Orders contenders by their mean on validation.
+
+    One seed may be lucky: contenders of several go before those of one.
+    """
+    return len(seeds) > 1, mean(seeds, "val_macro_f1")
+
+
+def mean(seeds: list[Row], name: str) -> float:
+    """Returns the mean of a score over seeds."""
+    return statistics.fmean(row[name] for row in seeds)
+
+
 def summarize(rows: list[Row]) -> list[Row]:
     """Returns one row for each task, family and budget.
 
-    For the given network one for each contender. Scores are means over seeds,
-    and `seeds` says how many there are. Contenders of several seeds go before
-    those of one, and then the best on validation is shown.
+    For the given network one for each contender. It is that of the contender
+    that `rank` puts first; scores are means over seeds, and `seeds` says how
+    many there are.
     """
-    contenders = collections.defaultdict(list)
-    for row in rows:
-        key = ("task", "family", "budget_kb", "contender", "width")
-        contenders[tuple(row[name] for name in key)].append(row)
-    best: dict[tuple[Any, ...], Row] = {}
-    for (*place, contender, _), seeds in contenders.items():
-        means = {
-            name: statistics.fmean(row[name] for row in seeds)
-            for name in _SCORES
+    best: dict[tuple[Any, ...], list[Row]] = {}
+    for seeds in by_contender(rows):
+        place = [seeds[0][key] for key in ("task", "family", "budget_kb")]
+        if seeds[0]["budget_kb"] is None:
+            place.append(seeds[0]["contender"])
+        best[tuple(place)] = max(best.get(tuple(place), seeds), seeds, key=rank)
+    return [
+        {
+            **seeds[0],
+            **{name: mean(seeds, name) for name in _SCORES},
+            "seeds": len(seeds),
         }
-        summary = {**seeds[0], **means, "seeds": len(seeds)}
-        if summary["budget_kb"] is None:
-            place.append(contender)
-        known = best.setdefault(tuple(place), summary)
-        if _rank(summary) > _rank(known):
-            best[tuple(place)] = summary
-    return list(best.values())
-
-
-def _rank(summary: Row) -> tuple[bool, float]:
-    return summary["seeds"] > 1, summary["val_macro_f1"]
+        for seeds in best.values()
+    ]
 
 
 def read_differences() -> list[Row]:

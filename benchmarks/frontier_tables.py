@@ -114,7 +114,7 @@ def contender_table(rows: list[Row]) -> str:
 
 
 def given_table(rows: list[Row]) -> str:
-    """Returns the README's table of the network that keeps its channels."""
+    """Returns the table of the networks that keep their channels."""
     lines = [
         "| Given network | Channels | Kernels | Recipe | File | Arena | "
         "macro-F1 | Seeds |",
@@ -134,7 +134,7 @@ def given_table(rows: list[Row]) -> str:
 
 
 def difference_table(differences: list[Row]) -> str:
-    """Returns the README's table of generated against stored, in points."""
+    """Returns generated against stored for each seed, in points."""
     lines = [
         "| Task | File and op | Seed | Generated | Recipe | Best stored | "
         "Difference |",
