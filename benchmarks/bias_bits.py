@@ -16,6 +16,7 @@ from typing import Any
 import frontier
 import frontier_tasks
 import frontier_training
+import markdown_table
 import measured_table
 
 from keras_hypertinypw import materialize  # isort: skip
@@ -94,7 +95,7 @@ def measure(task: str) -> list[dict[str, Any]]:
 
 def table() -> str:
     """Returns the table of what was measured, in Markdown."""
-    lines = [HEADER, "|" + " --- |" * (HEADER.count("|") - 1)]
+    lines = markdown_table.head(HEADER)
     lines += [
         f"| {row['task']} | {row['bits']} | {row['biases']:,} | "
         f"{row['val_macro_f1']:.4f} |"

@@ -25,6 +25,7 @@ import sys
 import tempfile
 
 import callgrind_dump
+import markdown_table
 import numpy as np
 
 from keras_hypertinypw import Interpreter, materialize, native
@@ -139,7 +140,7 @@ def table() -> str:
     """Counts every variant and returns the table in Markdown."""
     if shutil.which("valgrind") is None:
         raise SystemExit("No valgrind: install the Debian package valgrind.")
-    lines = [HEADER, "|" + " --- |" * (HEADER.count("|") - 1)]
+    lines = markdown_table.head(HEADER)
     for name, content in variants().items():
         with stage(name):
             lines.append(_line(name, count(content)))

@@ -22,6 +22,7 @@ from typing import Any
 import frontier
 import frontier_tasks
 import frontier_training
+import markdown_table
 import measured_table
 from frontier_contenders import CONTENDERS
 from frontier_rows import read_rows
@@ -130,7 +131,7 @@ def table() -> str:
         if (row["task"], row["budget_kb"], row["seed"]) == (TASK, None, SEED)
         and row["contender"] in (CONTENDER, "int4", "stored_int8")
     ]
-    rows = [HEADER, "|" + " --- |" * (HEADER.count("|") - 1)]
+    rows = markdown_table.head(HEADER)
     for name, speakers, scores, size in lines:
         sent = size or scores.get("file_bytes", found["patch_bytes"])
         rows.append(

@@ -37,11 +37,7 @@ from frontier_rows import (
 from tqdm import tqdm
 
 from keras_hypertinypw.evaluation import metrics
-from keras_hypertinypw.evaluation.bootstrap import (
-    ConfidenceInterval,
-    bootstrap_difference,
-    bootstrap_runs_difference,
-)
+from keras_hypertinypw.evaluation.bootstrap import bootstrap_runs_difference
 from keras_hypertinypw.files import write_atomically
 
 Row = dict[str, Any]
@@ -84,19 +80,11 @@ def compare(
         "difference": generated["macro_f1"] - stored["macro_f1"],
         "code_recipe": generated["code_recipe"],
     }
-    decisions = [frontier_decisions.read(row) for row in (generated, stored)]
-    if decisions[0] is None or decisions[1] is None:
+    interval = _interval([generated], [stored])
+    if interval is None:
         known = earlier.get(_key(found), {})
-        return {**found, **{key: known.get(key) for key in _INTERVAL}}
-    y, groups, metric = _test_of(found["task"])
-    interval = bootstrap_difference(
-        metric,
-        y,
-        *decisions,
-        groups=groups,
-        rng=np.random.default_rng(frontier_tasks.BOOTSTRAP_SEED),
-    )
-    return {**found, **_ends(interval)}
+        interval = tuple(map(known.get, _INTERVAL))
+    return {**found, **dict(zip(_INTERVAL, interval, strict=True))}
 
 
 def mean_pairs(rows: list[Row]) -> list[tuple[list[Row], list[Row]]]:
@@ -118,40 +106,41 @@ def _is_generated(row: Row) -> bool:
 
 def compare_means(generated: list[Row], stored: list[Row]) -> Row:
     """Returns the difference of two means, in macro-F1 on the test set."""
-    found = {
+    means = [mean(side, "macro_f1") for side in (generated, stored)]
+    interval = _interval(generated, stored) or (None, None)
+    return {
         **{key: generated[0][key] for key in ("task", "budget_kb")},
         "generated": generated[0]["contender"],
         "stored": stored[0]["contender"],
         "seeds": [len(generated), len(stored)],
-        "means": [mean(generated, "macro_f1"), mean(stored, "macro_f1")],
+        "means": means,
+        "difference": means[0] - means[1],
+        **dict(zip(_INTERVAL, interval, strict=True)),
     }
+
+
+def _interval(
+    generated: list[Row], stored: list[Row]
+) -> tuple[float, float] | None:
+    """Returns that of the difference, None where decisions are not kept."""
     runs_a, runs_b = (
         [frontier_decisions.read(row) for row in side]
         for side in (generated, stored)
     )
     if any(run is None for run in (*runs_a, *runs_b)):
-        return {**found, **dict.fromkeys(_INTERVAL)}
-    y, groups, metric = _test_of(found["task"])
+        return None
+    task = generated[0]["task"]
+    test = frontier.load(frontier_tasks.trained_task(task))["test"]
+    y, num_classes = frontier_tasks.truth(task, test)
     interval = bootstrap_runs_difference(
-        metric,
+        metrics.macro_f1.over(num_classes),
         y,
         runs_a,
         runs_b,
-        groups=groups,
+        groups=test.groups,
         rng=np.random.default_rng(frontier_tasks.BOOTSTRAP_SEED),
     )
-    return {**found, **_ends(interval)}
-
-
-def _ends(interval: ConfidenceInterval) -> Row:
-    return dict(zip(_INTERVAL, (interval.low, interval.high), strict=True))
-
-
-def _test_of(task: str) -> tuple[np.ndarray, np.ndarray, metrics.CountMetric]:
-    """Returns the test set's classes and groups, and macro-F1 over them."""
-    test = frontier.load(frontier_tasks.trained_task(task))["test"]
-    y, num_classes = frontier_tasks.truth(task, test)
-    return y, test.groups, metrics.macro_f1.over(num_classes)
+    return interval.low, interval.high
 
 
 def _key(line: Row) -> tuple[Any, ...]:

@@ -18,6 +18,7 @@ import sys
 from typing import Any
 
 import frontier
+import markdown_table
 import numpy as np
 from frontier_contenders import CONTENDERS
 from frontier_rows import TITLES, read_rows
@@ -71,7 +72,7 @@ def measure(row: dict[str, Any]) -> dict[str, Any] | None:
     weights = int(sizes.sum())
     bits = float(sizes @ ideal) / weights
     return {
-        **dict(zip(_KEYS, _place(row), strict=True)),
+        **{key: row[key] for key in _KEYS},
         "file_bytes": len(content),
         "weights": weights,
         "bits": _BITS[name],
@@ -82,7 +83,7 @@ def measure(row: dict[str, Any]) -> dict[str, Any] | None:
 
 def table(found: list[dict[str, Any]]) -> str:
     """Returns the table in Markdown."""
-    lines = [HEADER, "|" + " --- |" * (HEADER.count("|") - 1)]
+    lines = markdown_table.head(HEADER)
     for row in found:
         budget = row["budget_kb"]
         share = row["saved_bytes"] / row["file_bytes"]

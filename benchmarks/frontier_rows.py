@@ -34,8 +34,7 @@ _SCORES = ("macro_f1", "ci_low", "ci_high", "val_macro_f1")
 
 def read_rows() -> list[Row]:
     """Returns the cells that something fitted in."""
-    rows = map(json.loads, RESULTS.read_text().splitlines())
-    return [row for row in rows if row.get("fits", True)]
+    return [row for row in _read(RESULTS) if row.get("fits", True)]
 
 
 def by_contender(rows: list[Row]) -> list[list[Row]]:
@@ -85,9 +84,13 @@ def summarize(rows: list[Row]) -> list[Row]:
 
 def read_differences() -> list[Row]:
     """Returns generated minus stored: a line for each budget and seed."""
-    return [json.loads(line) for line in DIFFERENCES.read_text().splitlines()]
+    return _read(DIFFERENCES)
 
 
 def read_means() -> list[Row]:
     """Returns means of several seeds, generated and stored, by budget."""
-    return [json.loads(line) for line in MEANS.read_text().splitlines()]
+    return _read(MEANS)
+
+
+def _read(path: pathlib.Path) -> list[Row]:
+    return [json.loads(line) for line in path.read_text().splitlines()]

@@ -5,7 +5,9 @@ from __future__ import annotations
 import collections
 import math
 import pathlib
+from typing import Any
 
+import markdown_table
 from frontier_rows import (
     FAMILIES,
     TITLES,
@@ -35,10 +37,9 @@ def map_table(means: list[Row]) -> str:
     budgets = sorted(
         {budget for _, budget in cells}, key=lambda budget: budget or math.inf
     )
-    lines = [
-        "| Task | " + " | ".join(map(_place, budgets)) + " |",
-        "|" + " --- |" * (len(budgets) + 1),
-    ]
+    lines = markdown_table.head(
+        f"| Task | {' | '.join(map(_place, budgets))} |"
+    )
     for task, title in TITLES.items():
         found = [cells.get((task, budget)) for budget in budgets]
         if any(found):
@@ -53,10 +54,9 @@ def budget_table(rows: list[Row]) -> str:
     """
     rows = [row for row in rows if row["budget_kb"] is not None]
     families = [f for f in FAMILIES if any(row["family"] == f for row in rows)]
-    lines = [
-        "| Task | File and op | " + " | ".join(families) + " |",
-        "|" + " --- |" * (len(families) + 2),
-    ]
+    lines = markdown_table.head(
+        f"| Task | File and op | {' | '.join(families)} |"
+    )
     places = {
         (list(TITLES).index(row["task"]), row["budget_kb"]): row["task"]
         for row in rows
@@ -75,29 +75,20 @@ def budget_table(rows: list[Row]) -> str:
 
 def contender_table(rows: list[Row]) -> str:
     """Returns every training at a budget: a line for each contender."""
-    lines = [
+    lines = markdown_table.head(
         "| Task | File and op | Contender | Channels | Recipe | Seeds | "
-        "Validation | Test |",
-        "|" + " --- |" * 8,
-    ]
+        "Validation | Test |"
+    )
     groups = collections.defaultdict(list)
     for row in rows:
         if row["budget_kb"] is not None:
             key = ("task", "budget_kb", "contender", "width", "code_recipe")
             groups[tuple(row[name] for name in key)].append(row)
-    tasks, families = list(TITLES), list(FAMILIES)
-    ordered = sorted(
-        groups.items(),
-        key=lambda item: (
-            tasks.index(item[0][0]),
-            item[0][1],
-            families.index(item[1][0]["family"]),
-            item[0][2:4],
-            item[0][4] or 0,
-        ),
-    )
-    for (task, budget, contender, width, recipe), found in ordered:
+    for found in sorted(
+        groups.values(), key=lambda found: _line_order(found[0])
+    ):
         found.sort(key=lambda row: row["seed"])
+        row = found[0]
         columns = [
             ", ".join(format(row[name], form) for row in found)
             for name, form in (
@@ -107,23 +98,30 @@ def contender_table(rows: list[Row]) -> str:
             )
         ]
         lines.append(
-            f"| {TITLES[task]} | {_place(budget)} | {contender} | {width} | "
-            f"{recipe or ''} | {' | '.join(columns)} |"
+            f"| {TITLES[row['task']]} | {_place(row['budget_kb'])} | "
+            f"{row['contender']} | {row['width']} | "
+            f"{row['code_recipe'] or ''} | {' | '.join(columns)} |"
         )
     return "\n".join(lines)
 
 
+def _line_order(row: Row) -> tuple[Any, ...]:
+    """Sorts contenders by place and family, then by what they are."""
+    return (
+        *_order(row),
+        FAMILIES.index(row["family"]),
+        *(row[name] or 0 for name in ("contender", "width", "code_recipe")),
+    )
+
+
 def given_table(rows: list[Row]) -> str:
     """Returns the table of the networks that keep their channels."""
-    lines = [
+    lines = markdown_table.head(
         "| Given network | Channels | Kernels | Recipe | File | Arena | "
-        "macro-F1 | Seeds |",
-        "|" + " --- |" * 8,
-    ]
-    given = [row for row in rows if row["budget_kb"] is None]
-    given.sort(
-        key=lambda row: (list(TITLES).index(row["task"]), -row["file_bytes"])
+        "macro-F1 | Seeds |"
     )
+    given = [row for row in rows if row["budget_kb"] is None]
+    given.sort(key=lambda row: (*_order(row), -row["file_bytes"]))
     lines += [
         f"| {TITLES[row['task']]} | {row['width']} | {row['contender']} | "
         f"{row['code_recipe'] or ''} | {row['file_bytes']:,} B | "
@@ -135,16 +133,11 @@ def given_table(rows: list[Row]) -> str:
 
 def difference_table(differences: list[Row]) -> str:
     """Returns generated against stored for each seed, in points."""
-    lines = [
+    lines = markdown_table.head(
         "| Task | File and op | Seed | Generated | Recipe | Best stored | "
-        "Difference |",
-        "|" + " --- |" * 7,
-    ]
-    differences = sorted(
-        differences,
-        key=lambda row: (*_order(row), row["seed"]),
+        "Difference |"
     )
-    for row in differences:
+    for row in sorted(differences, key=lambda row: (*_order(row), row["seed"])):
         lines.append(
             f"| {TITLES[row['task']]} | {_place(row['budget_kb'])} | "
             f"{row['seed']} | {row['generated']} | {row['code_recipe']} | "
@@ -155,11 +148,10 @@ def difference_table(differences: list[Row]) -> str:
 
 def mean_table(means: list[Row]) -> str:
     """Returns the means of several seeds, and their difference in points."""
-    lines = [
+    lines = markdown_table.head(
         "| Task | File and op | Generated (seeds) | Stored (seeds) | "
-        "Difference of means |",
-        "|" + " --- |" * 5,
-    ]
+        "Difference of means |"
+    )
     for row in sorted(means, key=_order):
         sides = [
             f"{row[side]} {mean:.3f} ({seeds})"
@@ -167,10 +159,9 @@ def mean_table(means: list[Row]) -> str:
                 ("generated", "stored"), row["means"], row["seeds"], strict=True
             )
         ]
-        points = _points({**row, "difference": _difference(row)})
         lines.append(
             f"| {TITLES[row['task']]} | {_place(row['budget_kb'])} | "
-            f"{' | '.join(sides)} | {points} |"
+            f"{' | '.join(sides)} | {_points(row)} |"
         )
     return "\n".join(lines)
 
@@ -207,9 +198,7 @@ def fill() -> None:
     for document, named in tables().items():
         text = document.read_text(encoding="utf-8")
         for name, table in named.items():
-            head = (
-                f"<!-- {name} table: python benchmarks/frontier_report.py -->"
-            )
+            head = f"<!-- {name} table: {COMMAND} -->"
             tail = f"<!-- end of {name} table -->"
             before, _, rest = text.partition(head)
             _, _, after = rest.partition(tail)
@@ -229,13 +218,8 @@ def _place(budget_kb: int | None) -> str:
 def _in_map(row: Row | None) -> str:
     if row is None:
         return ""
-    points = 100 * _difference(row)
-    return f"{points:+.1f} ({row['seeds'][0]}, {row['seeds'][1]})"
-
-
-def _difference(row: Row) -> float:
-    generated, stored = row["means"]
-    return generated - stored
+    generated, stored = row["seeds"]
+    return f"{100 * row['difference']:+.1f} ({generated}, {stored})"
 
 
 def _points(row: Row) -> str:

@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import sys
 
+import markdown_table
 from mitdb_table import EXAMPLES, interval
 
 from keras_hypertinypw import pack_int4
@@ -45,7 +46,7 @@ def main() -> None:
         for split in ("validation", "test")
     )
     before = (EXAMPLES / "stored.tflite").read_bytes()
-    lines = [HEADER, "| --- | --- | --- | --- | --- |"]
+    lines = markdown_table.head(HEADER)
     for name, layers in ROWS.items():
         content = before if layers is None else pack_int4(before, layers=layers)
         found = evaluate(content, validation, test, task=TASKS["mitdb"])

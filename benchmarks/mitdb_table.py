@@ -10,6 +10,8 @@ import pathlib
 import sys
 from collections.abc import Mapping
 
+import markdown_table
+
 EXAMPLES = pathlib.Path(__file__).resolve().parent.parent / "examples/mitdb"
 HEADER = (
     "| Pointwise kernels | File | of which pointwise | Arena | "
@@ -26,8 +28,7 @@ _POINTWISE = ("generator", "heads", "codes", "stored_pointwise")
 
 def table() -> str:
     """Returns the table in Markdown, one line per example file."""
-    columns = HEADER.count("|") - 1
-    lines = [HEADER, "|" + " --- |" * columns]
+    lines = markdown_table.head(HEADER)
     lines += [_line(name) for name in ("generated", "stored")]
     return "\n".join(lines)
 

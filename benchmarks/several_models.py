@@ -19,6 +19,7 @@ import pathlib
 from typing import Any
 
 import frontier
+import markdown_table
 import measured_table
 from frontier_contenders import CONTENDERS
 from frontier_rows import TITLES, read_rows
@@ -105,7 +106,7 @@ def share(networks: list[Row]) -> dict[str, Any]:
 def table() -> str:
     """Returns the README's table of what was measured."""
     found = json.loads(RESULTS.read_text())
-    lines = [HEADER, "|" + " --- |" * (HEADER.count("|") - 1)]
+    lines = markdown_table.head(HEADER)
     for kind in _KINDS:
         for task, networks in found["networks"].items():
             row = networks[kind]

@@ -18,6 +18,7 @@ import sys
 from typing import Any
 
 from device_networks import SEED, settle  # isort: skip
+import markdown_table
 import numpy as np
 import tf_keras as keras
 
@@ -106,7 +107,7 @@ def measure(options: dict[str, Any]) -> dict[str, Any]:
 
 def table(results: dict[str, Any]) -> str:
     """Returns the table in Markdown."""
-    lines = [HEADER, "|" + " --- |" * (HEADER.count("|") - 1)]
+    lines = markdown_table.head(HEADER)
     for generator, found in results.items():
         for name, row in found["networks"].items():
             verdict = "equal" if row["identical"] else "DIFFERENT"

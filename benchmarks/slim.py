@@ -20,6 +20,7 @@ from collections.abc import Callable
 from typing import Any
 
 from device_networks import EXAMPLES, SEED, mobilenet, settle  # isort: skip
+import markdown_table
 import tensorflow as tf
 import tf_keras as keras
 
@@ -78,7 +79,7 @@ def measure(content: bytes, *, desktop: bool) -> dict[str, Any]:
 
 def table(results: dict[str, Any]) -> str:
     """Returns the table in Markdown."""
-    lines = [HEADER, "|" + " --- |" * (HEADER.count("|") - 1)]
+    lines = markdown_table.head(HEADER)
     for name, found in results.items():
         figures = found["tflm"]
         before, after = figures["bytes_before"], figures["bytes_after"]

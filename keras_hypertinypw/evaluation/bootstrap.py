@@ -127,10 +127,16 @@ def bootstrap_difference(
     Raises:
         ValueError: As `bootstrap_ci`.
     """
-    a, b = _resampled(
-        metric, y_true, [y_score_a, y_score_b], groups, rng, n_resamples
+    return bootstrap_runs_difference(
+        metric,
+        y_true,
+        [y_score_a],
+        [y_score_b],
+        groups=groups,
+        rng=rng,
+        n_resamples=n_resamples,
+        confidence_level=confidence_level,
     )
-    return percentile_interval(a - b, confidence_level)
 
 
 def bootstrap_runs_difference(

@@ -145,17 +145,19 @@ def runs_difference(y_true, runs_a, runs_b, groups):
 def test_of_one_run_each_it_is_the_paired_difference():
     y_true, good, groups = make_data(accuracy=0.9)
     bad = make_data(accuracy=0.5)[1]
-    assert runs_difference(y_true, [good], [bad], groups) == (
-        evaluation.bootstrap_difference(
-            MACRO_F1,
-            y_true,
-            good,
-            bad,
-            groups=groups,
-            rng=np.random.default_rng(1),
-            n_resamples=500,
-        )
+    options = {"groups": groups, "n_resamples": 500}
+    found = runs_difference(y_true, [good], [bad], groups)
+    assert found == evaluation.bootstrap_difference(
+        MACRO_F1, y_true, good, bad, rng=np.random.default_rng(1), **options
     )
+    values = [
+        evaluation.bootstrap_values(
+            MACRO_F1, y_true, y_pred, rng=np.random.default_rng(1), **options
+        )
+        for y_pred in (good, bad)
+    ]
+    ends = np.quantile(values[0] - values[1], [0.025, 0.975])
+    assert [found.low, found.high] == pytest.approx(list(ends))
 
 
 def test_runs_that_differ_widen_the_interval():
