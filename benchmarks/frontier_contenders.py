@@ -38,6 +38,8 @@ class Contender:
         per_channel: Whether each filter of a generated kernel has a scale of
             its own.
         kernel_bits: Of stored kernels, 8 or 4.
+        kernel_per_channel: Whether each channel of those has a scale of its
+            own.
         least_width: Least channels; a kernel has to hold a block.
         rewrite: Changes the float network.
         finish: Changes the slimmed file.
@@ -52,6 +54,7 @@ class Contender:
     keep_first: bool = True
     per_channel: bool = True
     kernel_bits: int = 8
+    kernel_per_channel: bool = True
     least_width: int = 2
     rewrite: Callable[[keras.Model], keras.Model] | None = None
     finish: Callable[[bytes], bytes] | None = None
@@ -204,6 +207,13 @@ CONTENDERS = {
     "gen_2_least": _lean(**_SMALL, code_bits=2),
     "int4_least": Contender(
         "int4", kernel_bits=4, narrow=True, op_build="unchecked"
+    ),
+    "int4_bare": Contender(
+        "int4",
+        kernel_bits=4,
+        kernel_per_channel=False,
+        narrow=True,
+        op_build="unchecked",
     ),
     "gen_2_bias8": _generated(code_bits=2, narrow=True),
     "gen_1_fixed": _generated(fixed=True),

@@ -54,6 +54,7 @@ def untrained_file(
         contender.build(task.network, input_shape, num_classes, width),
         contender.convert,
         kernel_bits=contender.kernel_bits,
+        kernel_per_channel=contender.kernel_per_channel,
     )
     return contender.finished(content)
 

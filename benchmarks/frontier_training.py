@@ -54,7 +54,10 @@ def run(
         return json.loads(path.read_text())
     windows, validation, test = (data[split] for split in SPLITS)
     schedule = dataclasses.replace(
-        task.schedule, seed=seed, kernel_bits=contender.kernel_bits
+        task.schedule,
+        seed=seed,
+        kernel_bits=contender.kernel_bits,
+        kernel_per_channel=contender.kernel_per_channel,
     )
     trained = train(
         lambda: contender.build(

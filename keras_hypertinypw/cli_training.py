@@ -78,6 +78,13 @@ def _add_train(subparsers: Any) -> None:
         default=config.per_channel,
         help="give each filter of a generated kernel a scale of its own",
     )
+    parser.add_argument(
+        "--kernel_per_channel",
+        action=argparse.BooleanOptionalAction,
+        default=config.schedule.kernel_per_channel,
+        help="give each channel of a stored kernel of four bits a scale of its "
+        "own; without, 4 bytes less for each",
+    )
     add_schedule(parser)
 
 

@@ -1,4 +1,4 @@
-"""Gives generated kernels one scale each, before quantization.
+"""Gives kernels one scale each, before quantization.
 
 Behind a ReLU a channel can be made larger, and its weights in the next layer
 smaller by as much ("cross-layer equalization", Nagel et al. 2019). So the next
@@ -26,6 +26,7 @@ _PASSED = {
 }
 # Their kernels' last axes but one number the input channels.
 _TAKERS = {"Conv2D", "Dense", "DepthwiseConv2D"}
+_STORED = {"Conv2D", "DepthwiseConv2D"}
 _ACTIVATIONS = ("linear", "relu")
 
 
@@ -38,7 +39,7 @@ def level_scales(graph: ModelGraph) -> None:
 
 
 def equalize_channels(graph: ModelGraph) -> None:
-    """Moves the sizes of channels out of layers that have one scale.
+    """Moves the sizes of channels out of generated kernels of one scale.
 
     With gains `g`, clipped to a factor of 8, `scale` and bias are divided by
     them, and the next layer's weights for each channel are multiplied.
@@ -48,15 +49,35 @@ def equalize_channels(graph: ModelGraph) -> None:
     """
     for name in _names(graph):
         codes, scale, *rest = graph.weights[name]
-        sizes = np.maximum(np.abs(scale), MIN_SCALE)
-        size = np.exp(np.log(sizes).mean())
-        gains = np.clip(sizes / size, 1 / _MAX_GAIN, _MAX_GAIN)
+        gains, size = _gains(np.maximum(np.abs(scale), MIN_SCALE))
         if graph.config(name)["use_bias"]:
             rest[0] = rest[0] / gains
         graph.weights[name] = [codes, _signs(scale) * size, *rest]
+        _take_up(graph, _require_taker(graph, name), gains)
+
+
+def equalize_stored(graph: ModelGraph) -> None:
+    """Moves the sizes of channels out of stored kernels, as far as it goes.
+
+    A channel's size is the root mean square of its weights. Gains are those
+    of `equalize_channels`; where the layer behind cannot take them up, kernels
+    stay as they are.
+    """
+    for name in graph.layers:
+        if graph.class_name(name) not in _STORED:
+            continue
         taker = _taker(graph, name)
-        kernel, *others = graph.weights[taker]
-        graph.weights[taker] = [kernel * gains[:, np.newaxis], *others]
+        if taker is None or not _takes_up(graph, name, taker):
+            continue
+        kernel, *bias = graph.weights[name]
+        columns = kernel.reshape(-1, _num_channels(graph, name))
+        sizes = np.sqrt(np.square(columns).mean(axis=0))
+        gains, _ = _gains(np.maximum(sizes, MIN_SCALE))
+        graph.weights[name] = [
+            (columns / gains).reshape(kernel.shape),
+            *(values / gains for values in bias),
+        ]
+        _take_up(graph, taker, gains)
 
 
 def _names(graph: ModelGraph) -> list[str]:
@@ -71,24 +92,54 @@ def _signs(scale: np.ndarray) -> np.ndarray:
     return np.where(scale < 0, np.float32(-1), np.float32(1))
 
 
-def _taker(graph: ModelGraph, name: str) -> str:
+def _gains(sizes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Returns what each channel is larger by than their mean, and that."""
+    size = np.exp(np.log(sizes).mean())
+    return np.clip(sizes / size, 1 / _MAX_GAIN, _MAX_GAIN), size
+
+
+def _take_up(graph: ModelGraph, taker: str, gains: np.ndarray) -> None:
+    kernel, *others = graph.weights[taker]
+    graph.weights[taker] = [kernel * gains[:, np.newaxis], *others]
+
+
+def _require_taker(graph: ModelGraph, name: str) -> str:
     """Returns the layer that takes the sizes up."""
-    config = graph.config(name)
-    taker = graph.only_consumer(name)
-    while taker and graph.class_name(taker) in _PASSED:
-        taker = graph.only_consumer(taker)
-    if taker and graph.class_name(taker) in _TAKERS:
-        channels = graph.weights[taker][0].shape[-2]
-        if channels == config["filters"] and (
-            config["activation"] in _ACTIVATIONS
-        ):
-            return taker
+    taker = _taker(graph, name)
+    if taker and _takes_up(graph, name, taker):
+        return taker
     received = "nothing, or several layers"
     if taker:
         received = f"'{taker}' of type {graph.class_name(taker)}"
+    activation = graph.config(name)["activation"]
     raise ConversionError(
         f"Layer '{name}' with per_channel=False: expected activation None or "
         "'relu', and a convolution or Dense layer of its channels behind it. "
-        f"Received: activation={config['activation']!r} and {received}. Give "
-        "the layer per_channel=True."
+        f"Received: activation={activation!r} and {received}. Give the layer "
+        "per_channel=True."
     )
+
+
+def _taker(graph: ModelGraph, name: str) -> str | None:
+    """Returns the layer behind, past those that sizes go through."""
+    taker = graph.only_consumer(name)
+    while taker and graph.class_name(taker) in _PASSED:
+        taker = graph.only_consumer(taker)
+    return taker
+
+
+def _takes_up(graph: ModelGraph, name: str, taker: str) -> bool:
+    """Tells whether a layer can take up the sizes of another's channels."""
+    return (
+        graph.class_name(taker) in _TAKERS
+        and graph.config(name)["activation"] in _ACTIVATIONS
+        and graph.weights[taker][0].shape[-2] == _num_channels(graph, name)
+    )
+
+
+def _num_channels(graph: ModelGraph, name: str) -> int:
+    """Returns how many outputs a convolution has."""
+    kernel = graph.weights[name][0]
+    if graph.class_name(name) == "DepthwiseConv2D":
+        return kernel.shape[-2] * kernel.shape[-1]
+    return graph.config(name)["filters"]

@@ -26,13 +26,11 @@ def train_command(config: RunConfig) -> str:
     schedule = config.schedule
     words = ["hypertinypw", "train", f"--dataset={config.dataset}"]
     words.append(f"--width={config.width}")
+    words.append(_flag("kernel_per_channel", schedule.kernel_per_channel))
     if config.stored:
         words.append("--stored")
     else:
-        for name in _FLAGS:
-            words.append(
-                f"--{name}" if getattr(config, name) else f"--no-{name}"
-            )
+        words += [_flag(name, getattr(config, name)) for name in _FLAGS]
         words += [f"--{name}={getattr(config, name)}" for name in _GENERATOR]
         words += ["--hidden_units", *map(str, config.hidden_units)]
     words += [
@@ -40,6 +38,10 @@ def train_command(config: RunConfig) -> str:
         for name in ("float_epochs", "quantized_epochs", "seed", "kernel_bits")
     ]
     return shlex.join(words)
+
+
+def _flag(name: str, value: bool) -> str:
+    return f"--{name}" if value else f"--no-{name}"
 
 
 def summary(result: dict[str, Any], out: pathlib.Path) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from keras_hypertinypw import checks
 from keras_hypertinypw.spec import pack_fields
 
 INT4_BITS = 4
@@ -16,6 +17,25 @@ INT4_MIN, INT4_MAX = -8, 7
 # grids that are there already; larger ones clip the largest weights.
 _DIVISORS = (*range(INT4_MAX, 0, -1), *np.linspace(7.25, 16, 36))
 _REFINEMENTS = 3
+
+
+def require_kernel_steps(kernel_bits: int, kernel_per_channel: bool) -> None:
+    """Checks what kernels are to be trained with.
+
+    Args:
+        kernel_bits: Of stored kernels.
+        kernel_per_channel: Whether each output channel has a step of its own.
+
+    Raises:
+        ValueError: If stored kernels cannot be trained so.
+    """
+    checks.one_of("kernel_bits", kernel_bits, KERNEL_BITS)
+    if not kernel_per_channel and kernel_bits != INT4_BITS:
+        raise ValueError(
+            "Expected `kernel_bits` to be 4, where all channels of a kernel "
+            f"have one step. Received: kernel_bits={kernel_bits} and "
+            "kernel_per_channel=False. Leave one of them out."
+        )
 
 
 def pack_nibbles(values: np.ndarray) -> bytes:

@@ -87,8 +87,15 @@ class Int4QuantizeConfig(registry.Default8BitQuantizeConfig):
         return {**super().get_config(), "channel_axes": channel_axes}
 
 
-def int4_configs(model: keras.Model) -> dict[str, Int4QuantizeConfig]:
-    """Returns how to quantize each layer with a stored kernel, by name."""
+def int4_configs(
+    model: keras.Model, per_channel: bool
+) -> dict[str, Int4QuantizeConfig]:
+    """Returns how to quantize each layer with a stored kernel, by name.
+
+    Args:
+        model: A float model.
+        per_channel: Whether output channels have steps of their own.
+    """
     configs = {}
     for layer in model.layers:
         if type(layer).__name__ in KERNELS:
@@ -100,7 +107,7 @@ def int4_configs(model: keras.Model) -> dict[str, Int4QuantizeConfig]:
                 [weight],
                 [] if is_fused else ["activation"],
                 is_fused,
-                channel_axes,
+                channel_axes * per_channel,
             )
     return configs
 

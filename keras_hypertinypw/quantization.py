@@ -8,13 +8,17 @@ from typing import Any
 import tensorflow_model_optimization as tfmot
 import tf_keras as keras
 
-from keras_hypertinypw import checks, folding, unfolding
+from keras_hypertinypw import folding, unfolding
 from keras_hypertinypw.calibration import calibrate
-from keras_hypertinypw.equalizing import equalize_channels, level_scales
+from keras_hypertinypw.equalizing import (
+    equalize_channels,
+    equalize_stored,
+    level_scales,
+)
 from keras_hypertinypw.errors import ConversionError
 from keras_hypertinypw.generator import BaseGenerator, generator_scope
 from keras_hypertinypw.inlining import read_graph
-from keras_hypertinypw.int4_values import INT4_BITS, KERNEL_BITS
+from keras_hypertinypw.int4_values import INT4_BITS, require_kernel_steps
 from keras_hypertinypw.keras_checks import (
     all_layers,
     require_float_layers,
@@ -73,6 +77,7 @@ def quantize_model(
     *,
     num_bits: int = 8,
     kernel_bits: int = 8,
+    kernel_per_channel: bool = True,
     calibration_data: Any = None,
 ) -> keras.Model:
     """Returns a copy of a model for quantization-aware training.
@@ -91,6 +96,10 @@ def quantize_model(
             convolutions and Dense layers: 8, or 4 with a step per output
             channel (per layer in Dense) that trains. The int8 `.tflite` then
             holds integers in [-7, 7] and `pack_int4` loses nothing.
+        kernel_per_channel: Whether each output channel of a stored kernel has
+            a step of its own. One for all takes 4 bytes less per channel,
+            with `kernel_bits=4` alone; where ReLU or nothing and another
+            stored kernel follow, that one takes up how large channels are.
         calibration_data: A few hundred inputs of the model, to start the
             activations' ranges from. Without it they start at tfmot's
             [-6, 6], the inputs' at nothing, and take thousands of steps of
@@ -101,7 +110,8 @@ def quantize_model(
         ConversionError: If a layer cannot be quantized, is called twice or
             is quantized already, or two generators have the same name.
         ValueError: If `num_bits` is not 8, `kernel_bits` neither 8 nor 4,
-            or the calibration data are not finite numbers.
+            or 8 with one step for all channels, or the calibration data are
+            not finite numbers.
     """
     require_functional(model)
     if num_bits != 8:
@@ -109,7 +119,7 @@ def quantize_model(
             f"Expected `num_bits` to be 8, what TFLM's kernels run. "
             f"Received: num_bits={num_bits}."
         )
-    checks.one_of("kernel_bits", kernel_bits, KERNEL_BITS)
+    require_kernel_steps(kernel_bits, kernel_per_channel)
     require_float_layers(model)
     find_generators(model)
     graph = read_graph(model)
@@ -126,6 +136,8 @@ def quantize_model(
     if kernel_bits == INT4_BITS:
         for class_name in KERNELS:
             folding.fold_relus(graph, class_name)
+    if not kernel_per_channel:
+        equalize_stored(graph)
     _mark_quantized(graph)
     folded = graph.build_model()
     with (
@@ -137,7 +149,9 @@ def quantize_model(
             }
         ),
     ):
-        configs = int4_configs(folded) if kernel_bits == INT4_BITS else {}
+        configs = {}
+        if kernel_bits == INT4_BITS:
+            configs = int4_configs(folded, kernel_per_channel)
         annotate = functools.partial(_annotate, configs=configs)
         annotated = keras.models.clone_model(folded, clone_function=annotate)
         annotated.set_weights(folded.get_weights())

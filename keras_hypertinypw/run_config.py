@@ -6,7 +6,7 @@ import dataclasses
 from typing import Any
 
 from keras_hypertinypw import checks, generator_defaults
-from keras_hypertinypw.int4_values import INT4_BITS, KERNEL_BITS
+from keras_hypertinypw.int4_values import INT4_BITS, require_kernel_steps
 
 
 @dataclasses.dataclass(frozen=True)
@@ -24,10 +24,12 @@ class Schedule:
         kernel_bits: Of stored kernels in the second phase, as in
             `quantize_model`; 8 or 4, which is more accurate at equal bytes
             (`python benchmarks/frontier.py`).
+        kernel_per_channel: Whether each output channel of a stored kernel has
+            a step of its own, as in `quantize_model`.
 
     Raises:
         ValueError: If epochs or batch size are not positive, or no kernel
-            has these bits.
+            has these bits, or them with one step.
     """
 
     float_epochs: int = 12
@@ -37,11 +39,12 @@ class Schedule:
     batch_size: int = 128
     seed: int = 0
     kernel_bits: int = INT4_BITS
+    kernel_per_channel: bool = True
 
     def __post_init__(self) -> None:
         for name in ("float_epochs", "quantized_epochs", "batch_size"):
             checks.positive_int(name, getattr(self, name))
-        checks.one_of("kernel_bits", self.kernel_bits, KERNEL_BITS)
+        require_kernel_steps(self.kernel_bits, self.kernel_per_channel)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -97,10 +100,11 @@ class RunConfig:
         """
         # Of files written before there was a choice.
         values = {"per_channel": True, **values}
-        for kind, given in ((cls, values), (Schedule, values["schedule"])):
+        schedule = {"kernel_per_channel": True, **values["schedule"]}
+        for kind, given in ((cls, values), (Schedule, schedule)):
             for field in dataclasses.fields(kind):
                 if field.name not in given:
                     raise KeyError(field.name)
-        values["schedule"] = Schedule(**values["schedule"])
+        values["schedule"] = Schedule(**schedule)
         values["hidden_units"] = tuple(values["hidden_units"])
         return cls(**values)

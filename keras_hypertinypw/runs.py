@@ -202,7 +202,11 @@ def load_quantized(out: pathlib.Path) -> tuple[keras.Model, RunConfig]:
             f"Expected '{config_path}' as `hypertinypw train` wrote it. "
             f"Received: {error!r}. Train again."
         ) from error
-    model = quantize_model(float_model, kernel_bits=config.schedule.kernel_bits)
+    model = quantize_model(
+        float_model,
+        kernel_bits=config.schedule.kernel_bits,
+        kernel_per_channel=config.schedule.kernel_per_channel,
+    )
     model.set_weights(Checkpoint.load(weights_path).best)
     return model, config
 

@@ -97,6 +97,7 @@ def train(
     quantized = quantize_model(
         model,
         kernel_bits=schedule.kernel_bits,
+        kernel_per_channel=schedule.kernel_per_channel,
         calibration_data=train_windows.x[sample],
     )
     history["quantized"] = fit(

@@ -35,7 +35,9 @@ def train_config(options: argparse.Namespace) -> RunConfig:
         generate_first=options.generate_first,
         per_channel=options.per_channel,
         schedule=dataclasses.replace(
-            _schedule(options), kernel_bits=options.kernel_bits
+            _schedule(options),
+            kernel_bits=options.kernel_bits,
+            kernel_per_channel=options.kernel_per_channel,
         ),
     )
 

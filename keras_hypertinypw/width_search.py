@@ -79,6 +79,7 @@ def untrained_file(
     convert: Callable[[keras.Model], bytes],
     *,
     kernel_bits: int = 8,
+    kernel_per_channel: bool = True,
 ) -> bytes:
     """Returns a slimmed file of about the size that training leads to.
 
@@ -88,6 +89,7 @@ def untrained_file(
             would be stored once.
         convert: Returns the file of a quantized model.
         kernel_bits: Of stored kernels, as in `quantize_model`.
+        kernel_per_channel: Likewise.
     """
     rng = np.random.default_rng(0)
     for layer in model.layers:
@@ -108,6 +110,9 @@ def untrained_file(
             layer.set_weights([np.abs(w) for w in layer.get_weights()])
     x = np.abs(rng.normal(size=(_SAMPLES, *model.input_shape[1:])))
     quantized = quantize_model(
-        model, kernel_bits=kernel_bits, calibration_data=x.astype(np.float32)
+        model,
+        kernel_bits=kernel_bits,
+        kernel_per_channel=kernel_per_channel,
+        calibration_data=x.astype(np.float32),
     )
     return slim(convert(quantized), verify=False)

@@ -102,6 +102,72 @@ def test_what_cannot_take_sizes_up_is_named(behind, received):
         quantize_model(model)
 
 
+STORED = {
+    "convolution": lambda **options: layers.Conv2D(5, 3, **options),
+    "depthwise": lambda **options: layers.DepthwiseConv2D(
+        3, depth_multiplier=2, **options
+    ),
+}
+
+
+def stored_model(kind, behind, *, use_bias=False):
+    return chain(
+        (12, 12, 4),
+        STORED[kind](use_bias=use_bias),
+        layers.BatchNormalization(),
+        layers.ReLU(),
+        *rebuilt(behind),
+    )
+
+
+def channel_sizes(layer):
+    """Returns the root mean square of each channel's weights."""
+    kernel = layer.get_weights()[0]
+    axes = 2 if isinstance(layer, layers.DepthwiseConv2D) else 3
+    return np.sqrt((kernel**2).mean(axis=tuple(range(axes)))).reshape(-1)
+
+
+@pytest.mark.parametrize("behind", BEHIND.values(), ids=BEHIND)
+@pytest.mark.parametrize("use_bias", [False, True])
+@pytest.mark.parametrize("kind", STORED)
+def test_a_stored_kernel_passes_its_sizes_on(kind, behind, use_bias):
+    model = stored_model(kind, behind, use_bias=use_bias)
+    rewritten = rewrite(model, kernel_per_channel=False)
+    before = channel_sizes(rewrite(model).layers[1])
+    after = channel_sizes(rewritten.layers[1])
+    assert np.ptp(np.log(before)) > 0.1
+    assert np.ptp(np.log(after)) < 1e-5
+    x = keras_models.noise((3, 12, 12, 4))
+    expected = model(x)
+    assert np.std(expected) > 0.01
+    np.testing.assert_allclose(
+        rewritten(x),
+        expected,
+        rtol=TOLERANCE,
+        atol=TOLERANCE * np.abs(expected).max(),
+    )
+
+
+@pytest.mark.parametrize(
+    "behind",
+    [
+        [layers.Flatten(), layers.Dense(3)],
+        [layers.Conv2D(5, 1, groups=5)],
+        [hyper(6)],
+        [],
+    ],
+    ids=["flatten", "groups", "generated", "nothing"],
+)
+def test_sizes_stay_where_nothing_takes_them_up(behind):
+    model = stored_model("convolution", behind)
+    for old, new in zip(
+        rewrite(model).get_weights(),
+        rewrite(model, kernel_per_channel=False).get_weights(),
+        strict=True,
+    ):
+        np.testing.assert_array_equal(new, old)
+
+
 def to_file(per_channel):
     keras.utils.set_random_seed(0)
     generator = keras_models.generator()

@@ -33,7 +33,7 @@ def chain(input_shape, *middle):
     return keras_models.randomize(keras.Model(inputs, x))
 
 
-def rewrite(model):
+def rewrite(model, *, kernel_per_channel=True):
     graph = ModelGraph(model)
     graph.require_single_calls()
     folding.require_channels_last(graph)
@@ -43,6 +43,10 @@ def rewrite(model):
     folding.fold_batch_norms(graph)
     folding.fold_relus(graph)
     equalizing.equalize_channels(graph)
+    if not kernel_per_channel:
+        for class_name in ("Conv2D", "DepthwiseConv2D"):
+            folding.fold_relus(graph, class_name)
+        equalizing.equalize_stored(graph)
     return graph.build_model()
 
 

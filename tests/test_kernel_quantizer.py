@@ -16,6 +16,7 @@ from keras_hypertinypw import (
     pack_int4,
     quantize_model,
     runs,
+    slim,
     verify,
 )
 from keras_hypertinypw.arena import predict_arena
@@ -49,11 +50,16 @@ def network(width=5, *, generator=None):
 
 
 @functools.cache
-def trained():
+def trained(per_channel=True):
     """Returns a network after a few steps, and its variables before them."""
     keras.utils.set_random_seed(5)
     model = keras_models.randomize(network())
-    quantized = quantize_model(model, kernel_bits=4, calibration_data=SAMPLES)
+    quantized = quantize_model(
+        model,
+        kernel_bits=4,
+        kernel_per_channel=per_channel,
+        calibration_data=SAMPLES,
+    )
     before = [v.numpy() for v in quantized.trainable_variables]
     quantized.compile(keras.optimizers.Adam(0.01), "mse")
     targets = keras_models.noise((64, 11), seed=1)
@@ -61,8 +67,12 @@ def trained():
     return quantized, before
 
 
-def test_every_kernel_has_steps_that_train():
-    quantized, before = trained()
+EACH = pytest.mark.parametrize("per_channel", [True, False])
+
+
+@EACH
+def test_every_kernel_has_steps_that_train(per_channel):
+    quantized, before = trained(per_channel)
     moved = [
         np.any(variable.numpy() != value)
         for variable, value in zip(
@@ -75,26 +85,32 @@ def test_every_kernel_has_steps_that_train():
         for v in quantized.trainable_variables
         if "gain" in v.name
     }
-    assert sizes == {
-        "kernel_gain:05",  # stem
-        "depthwise_kernel_gain:010",
-        "kernel_gain:07",  # pointwise and last
-        "kernel_gain:01",  # logits
-    }
+    assert sizes == (
+        {
+            "kernel_gain:05",  # stem
+            "depthwise_kernel_gain:010",
+            "kernel_gain:07",  # pointwise and last
+            "kernel_gain:01",  # logits
+        }
+        if per_channel
+        else {"kernel_gain:01", "depthwise_kernel_gain:01"}
+    )
 
 
-def test_the_int8_file_holds_four_bits():
-    model = read_model(to_dense_tflite(trained()[0]))
+@EACH
+def test_the_int8_file_holds_four_bits(per_channel):
+    model = read_model(to_dense_tflite(trained(per_channel)[0]))
     for kernel in find_kernels(model).values():
         values = tensor_data(model, kernel.tensor)
         assert np.abs(values).max() <= 7
         channels = values.shape[kernel.axis]
-        single = kernel.kind == "FULLY_CONNECTED"
+        single = kernel.kind == "FULLY_CONNECTED" or not per_channel
         assert scales(kernel.tensor).size == (1 if single else channels)
 
 
-def test_the_packed_file_computes_what_the_int8_file_does():
-    content = to_dense_tflite(trained()[0])
+@EACH
+def test_the_packed_file_computes_what_the_int8_file_does(per_channel):
+    content = to_dense_tflite(trained(per_channel)[0])
     packed = pack_int4(content)
     assert len(packed) < len(content)
     rng = np.random.default_rng(2)
@@ -118,8 +134,9 @@ def test_the_packed_file_computes_what_the_int8_file_does():
 TWO_STEPS = 2.01
 
 
-def test_the_file_computes_what_training_did():
-    quantized, _ = trained()
+@EACH
+def test_the_file_computes_what_training_did(per_channel):
+    quantized, _ = trained(per_channel)
     content = pack_int4(to_dense_tflite(quantized))
     graph = read_model(content).subgraphs[0]
     (step,) = scales(graph.tensors[graph.outputs[0]])
@@ -127,6 +144,20 @@ def test_the_file_computes_what_training_did():
         found = interpreter.predict(SAMPLES)
     expected = quantized.predict(SAMPLES, verbose=0)
     assert np.abs(found - expected).max() <= TWO_STEPS * step
+
+
+def test_a_file_is_four_bytes_a_channel_smaller():
+    each, one = (
+        len(slim(pack_int4(to_dense_tflite(trained(per_channel)[0]))))
+        for per_channel in (True, False)
+    )
+    channels = 5 + 10 + 7 + 7  # Dense has one scale as it is.
+    assert each - one >= 4 * (channels - 4) - 16
+
+
+def test_one_step_with_eight_bits_is_refused():
+    with pytest.raises(ValueError, match="kernel_bits=8 and kernel_per"):
+        quantize_model(network(), kernel_per_channel=False)
 
 
 def test_relus_are_fused():
@@ -229,10 +260,20 @@ def test_weights_load_into_a_model_built_again():
     )
 
 
-def test_a_schedule_trains_in_four_bits(tmp_path):
-    schedule = Schedule(float_epochs=1, quantized_epochs=1, kernel_bits=4)
+@EACH
+def test_a_schedule_trains_in_four_bits(tmp_path, per_channel):
+    schedule = Schedule(
+        float_epochs=1,
+        quantized_epochs=1,
+        kernel_bits=4,
+        kernel_per_channel=per_channel,
+    )
     done = tiny_training.run(tmp_path, schedule)
-    names = [variable.name for variable in done.model.trainable_variables]
-    assert any(name.endswith("kernel_gain:0") for name in names)
+    gains = [
+        variable.shape.rank
+        for variable in done.model.trainable_variables
+        if variable.name.endswith("kernel_gain:0")
+    ]
+    assert gains and any(gains) == per_channel
     resumed = tiny_training.run(tmp_path, schedule)
     tiny_training.require_same(resumed, done)
