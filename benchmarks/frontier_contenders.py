@@ -142,6 +142,7 @@ def _generated(
     narrow: bool = False,
     fixed: bool = False,
     op_build: Build = "small",
+    kernel_per_channel: bool = True,
     **options: Any,
 ) -> Contender:
     """Generates every pointwise kernel, and stores the rest in four bits.
@@ -154,6 +155,7 @@ def _generated(
         keep_first=False,
         per_channel=per_channel,
         kernel_bits=4,
+        kernel_per_channel=kernel_per_channel,
         least_width=8,
         narrow=narrow,
         fixed=fixed,
@@ -208,6 +210,8 @@ CONTENDERS = {
     "int4_least": Contender(
         "int4", kernel_bits=4, narrow=True, op_build="unchecked"
     ),
+    "gen_1_bare": _lean(kernel_per_channel=False),
+    "gen_2_bare": _lean(**_SMALL, code_bits=2, kernel_per_channel=False),
     "int4_bare": Contender(
         "int4",
         kernel_bits=4,

@@ -18,12 +18,15 @@ class Kind:
         config: Fields of `RunConfig` that make it, where it is not the
             default.
         narrow: Whether biases take eight bits, and WidenBias to read them.
+        kernel_per_channel: Whether each channel of stored kernels of four
+            bits has a scale of its own.
     """
 
     title: str
     kernel_bits: int
     config: dict[str, Any]
     narrow: bool = False
+    kernel_per_channel: bool = True
 
     @property
     def needs_op(self) -> bool:
@@ -48,7 +51,13 @@ _TWO_BITS = {"code_bits": 2, "per_channel": False}
 KINDS = {
     "stored_int8": Kind("stored int8", 8, _STORED),
     "int4": Kind("int4", 4, _STORED),
-    "int4_least": Kind("int4 (biases of 8 bits)", 4, _STORED, narrow=True),
+    "int4_least": Kind(
+        "int4 (one scale a kernel, biases of 8 bits)",
+        4,
+        _STORED,
+        narrow=True,
+        kernel_per_channel=False,
+    ),
     "generated_1": Kind("generated (1 bit a weight)", 4, {}, narrow=True),
     "generated_2": Kind(
         "generated (2 bits a weight)",

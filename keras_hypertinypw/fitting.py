@@ -201,7 +201,7 @@ def _configs(
             least=kind.least_width,
         )
         if width is not None:
-            found[name] = _config(base, kind, width)
+            found[name] = configure(base, kind, width)
         else:
             taken.append(sizes.measure(kind.least_width) + kind.code_bytes)
     if not found:
@@ -218,8 +218,13 @@ def _with_seed(config: RunConfig, seed: int) -> RunConfig:
     return dataclasses.replace(config, schedule=schedule)
 
 
-def _config(base: RunConfig, kind: Kind, width: int) -> RunConfig:
-    schedule = dataclasses.replace(base.schedule, kernel_bits=kind.kernel_bits)
+def configure(base: RunConfig, kind: Kind, width: int) -> RunConfig:
+    """Returns what trains a kind's network of that many channels."""
+    schedule = dataclasses.replace(
+        base.schedule,
+        kernel_bits=kind.kernel_bits,
+        kernel_per_channel=kind.kernel_per_channel,
+    )
     return dataclasses.replace(
         base, schedule=schedule, width=width, **kind.config
     )
@@ -229,11 +234,12 @@ def _untrained(
     base: RunConfig, kind: Kind, windows: Windows, width: int
 ) -> bytes:
     sys.stderr.write(f"Sizing the {kind.title} network, {width} wide\n")
-    config = _config(base, kind, width)
+    config = configure(base, kind, width)
     return untrained_file(
         runs.build_model(config, windows.x.shape[1:], len(windows.classes)),
         lambda model: _to_tflite(kind, model, config, verify=False),
         kernel_bits=kind.kernel_bits,
+        kernel_per_channel=kind.kernel_per_channel,
     )
 
 

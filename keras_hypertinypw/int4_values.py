@@ -34,7 +34,8 @@ def require_kernel_steps(kernel_bits: int, kernel_per_channel: bool) -> None:
         raise ValueError(
             "Expected `kernel_bits` to be 4, where all channels of a kernel "
             f"have one step. Received: kernel_bits={kernel_bits} and "
-            "kernel_per_channel=False. Leave one of them out."
+            "kernel_per_channel=False. Give kernel_bits=4, or "
+            "kernel_per_channel=True."
         )
 
 

@@ -70,6 +70,12 @@ def three_bits(folder):
     quantize_model(model, kernel_bits=3)
 
 
+@PACKING.fault("kernels of eight bits with one step, to `quantize_model`")
+def one_step_of_eight_bits(folder):
+    model = keras_models.image_model(keras_models.generator())
+    quantize_model(model, kernel_per_channel=False)
+
+
 @PACKING.fault("kernels of four bits before a ReLU that is no ReLU6")
 def another_relu(folder):
     inputs = keras.Input((8, 3))
@@ -81,3 +87,9 @@ def another_relu(folder):
 @PACKING.fault("kernels of three bits, to `train`")
 def train_three_bits(folder):
     return refused("train", "--kernel_bits=3", f"--out={folder}")
+
+
+@PACKING.fault("kernels of eight bits with one step, to `train`")
+def train_one_step_of_eight_bits(folder):
+    options = ("--kernel_bits=8", "--no-kernel_per_channel")
+    return refused("train", *options, f"--out={folder}")

@@ -118,12 +118,9 @@ def test_a_summary_of_one_seed_says_how_to_train_more(fitted):
 
 @pytest.mark.parametrize("kind", fitting.KINDS)
 def test_the_command_trains_the_same_network(kind):
-    schedule = dataclasses.replace(
-        SCHEDULE, kernel_bits=fitting.KINDS[kind].kernel_bits, batch_size=128
-    )
-    config = RunConfig(
-        width=20, schedule=schedule, **fitting.KINDS[kind].config
-    )
+    schedule = dataclasses.replace(SCHEDULE, batch_size=128)
+    base = RunConfig(schedule=schedule)
+    config = fitting.configure(base, fitting.KINDS[kind], 20)
     words = fit_report.train_command(config).split()
     options = cli.build_parser().parse_args(words[1:])
     assert cli.training_commands.train_config(options) == config
