@@ -188,6 +188,10 @@ def _lean(**options: Any) -> Contender:
     )
 
 
+_INT4_LEAST = Contender(
+    "int4", kernel_bits=4, narrow=True, op_build="unchecked"
+)
+
 # Generated ones are named by bits of code per weight.
 CONTENDERS = {
     "stored_int8": Contender("stored_int8"),
@@ -207,18 +211,10 @@ CONTENDERS = {
     "gen_1_least": _lean(**_SMALL),
     "gen_2_lean": _lean(code_bits=2),
     "gen_2_least": _lean(**_SMALL, code_bits=2),
-    "int4_least": Contender(
-        "int4", kernel_bits=4, narrow=True, op_build="unchecked"
-    ),
+    "int4_least": _INT4_LEAST,
+    "int4_bare": dataclasses.replace(_INT4_LEAST, kernel_per_channel=False),
     "gen_1_bare": _lean(kernel_per_channel=False),
     "gen_2_bare": _lean(**_SMALL, code_bits=2, kernel_per_channel=False),
-    "int4_bare": Contender(
-        "int4",
-        kernel_bits=4,
-        kernel_per_channel=False,
-        narrow=True,
-        op_build="unchecked",
-    ),
     "gen_2_bias8": _generated(code_bits=2, narrow=True),
     "gen_1_fixed": _generated(fixed=True),
     "tied": Contender("tied", TiedKernel, rewrite=unsigned),

@@ -51,7 +51,7 @@ _TWO_BITS = {"code_bits": 2, "per_channel": False}
 KINDS = {
     "stored_int8": Kind("stored int8", 8, _STORED),
     "int4": Kind("int4", 4, _STORED),
-    "int4_least": Kind(
+    "int4_bare": Kind(
         "int4 (one scale a kernel, biases of 8 bits)",
         4,
         _STORED,

@@ -19,7 +19,7 @@ _DIVISORS = (*range(INT4_MAX, 0, -1), *np.linspace(7.25, 16, 36))
 _REFINEMENTS = 3
 
 
-def require_kernel_steps(kernel_bits: int, kernel_per_channel: bool) -> None:
+def require_kernel_steps(kernel_bits: int, *, kernel_per_channel: bool) -> None:
     """Checks what kernels are to be trained with.
 
     Args:

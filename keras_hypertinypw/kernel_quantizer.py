@@ -88,7 +88,7 @@ class Int4QuantizeConfig(registry.Default8BitQuantizeConfig):
 
 
 def int4_configs(
-    model: keras.Model, per_channel: bool
+    model: keras.Model, *, per_channel: bool
 ) -> dict[str, Int4QuantizeConfig]:
     """Returns how to quantize each layer with a stored kernel, by name.
 
@@ -107,7 +107,7 @@ def int4_configs(
                 [weight],
                 [] if is_fused else ["activation"],
                 is_fused,
-                channel_axes * per_channel,
+                channel_axes if per_channel else 0,
             )
     return configs
 

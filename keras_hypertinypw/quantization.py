@@ -93,13 +93,15 @@ def quantize_model(
         model: A built functional or sequential tf_keras model.
         num_bits: Bits of activations; TFLM runs 8.
         kernel_bits: Bits of the stored kernels of convolutions, depthwise
-            convolutions and Dense layers: 8, or 4 with a step per output
-            channel (per layer in Dense) that trains. The int8 `.tflite` then
-            holds integers in [-7, 7] and `pack_int4` loses nothing.
+            convolutions and Dense layers: 8, or 4 with steps that train. The
+            int8 `.tflite` then holds integers in [-7, 7] and `pack_int4`
+            loses nothing.
         kernel_per_channel: Whether each output channel of a stored kernel has
-            a step of its own. One for all takes 4 bytes less per channel,
-            with `kernel_bits=4` alone; where ReLU or nothing and another
-            stored kernel follow, that one takes up how large channels are.
+            a scale of its own (one for all in Dense, with four bits). One for
+            all takes 4 bytes less per channel, with `kernel_bits=4` alone.
+            Sizes of channels are balanced first, between convolutions that
+            follow one another, with ReLU, pooling or Dropout between them or
+            nothing; a generated kernel takes no part in that.
         calibration_data: A few hundred inputs of the model, to start the
             activations' ranges from. Without it they start at tfmot's
             [-6, 6], the inputs' at nothing, and take thousands of steps of
@@ -119,7 +121,7 @@ def quantize_model(
             f"Expected `num_bits` to be 8, what TFLM's kernels run. "
             f"Received: num_bits={num_bits}."
         )
-    require_kernel_steps(kernel_bits, kernel_per_channel)
+    require_kernel_steps(kernel_bits, kernel_per_channel=kernel_per_channel)
     require_float_layers(model)
     find_generators(model)
     graph = read_graph(model)
@@ -151,7 +153,7 @@ def quantize_model(
     ):
         configs = {}
         if kernel_bits == INT4_BITS:
-            configs = int4_configs(folded, kernel_per_channel)
+            configs = int4_configs(folded, per_channel=kernel_per_channel)
         annotate = functools.partial(_annotate, configs=configs)
         annotated = keras.models.clone_model(folded, clone_function=annotate)
         annotated.set_weights(folded.get_weights())

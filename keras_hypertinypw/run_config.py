@@ -44,7 +44,18 @@ class Schedule:
     def __post_init__(self) -> None:
         for name in ("float_epochs", "quantized_epochs", "batch_size"):
             checks.positive_int(name, getattr(self, name))
-        require_kernel_steps(self.kernel_bits, self.kernel_per_channel)
+        require_kernel_steps(
+            self.kernel_bits, kernel_per_channel=self.kernel_per_channel
+        )
+
+
+def complete_schedule(values: dict[str, Any]) -> dict[str, Any]:
+    """Returns a schedule as a dictionary with what was no choice once.
+
+    Args:
+        values: Of `dataclasses.asdict`, maybe of an earlier version.
+    """
+    return {"kernel_per_channel": True, **values}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -100,7 +111,7 @@ class RunConfig:
         """
         # Of files written before there was a choice.
         values = {"per_channel": True, **values}
-        schedule = {"kernel_per_channel": True, **values["schedule"]}
+        schedule = complete_schedule(values["schedule"])
         for kind, given in ((cls, values), (Schedule, schedule)):
             for field in dataclasses.fields(kind):
                 if field.name not in given:

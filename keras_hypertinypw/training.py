@@ -25,7 +25,7 @@ from keras_hypertinypw.quantization import (
     freeze_codes,
     quantize_model,
 )
-from keras_hypertinypw.run_config import Schedule
+from keras_hypertinypw.run_config import Schedule, complete_schedule
 
 CALIBRATION_WINDOWS = 512
 
@@ -174,7 +174,7 @@ def _claim_folder(
     path = folder / "training.json"
     if not path.exists():
         write_atomically(path, json.dumps(summary).encode())
-    elif _read_json(path) != summary:
+    elif _read_summary(path) != summary:
         raise ValueError(
             f"Expected checkpoints of the same model, schedule and data in "
             f"'{folder}'. Received: those of another run. Choose another "
@@ -182,11 +182,12 @@ def _claim_folder(
         )
 
 
-def _read_json(path: pathlib.Path) -> Any:
+def _read_summary(path: pathlib.Path) -> dict[str, Any]:
     try:
-        return json.loads(path.read_text())
-    except ValueError:
-        return None  # Damaged, so of nobody.
+        found = json.loads(path.read_text())
+        return {**found, "schedule": complete_schedule(found["schedule"])}
+    except (ValueError, KeyError, TypeError):
+        return {}  # Damaged, so of nobody.
 
 
 def _digest(windows: Windows) -> str:

@@ -120,23 +120,28 @@ def stored_model(kind, behind, *, use_bias=False):
     )
 
 
-def channel_sizes(layer):
-    """Returns the root mean square of each channel's weights."""
-    kernel = layer.get_weights()[0]
-    axes = 2 if isinstance(layer, layers.DepthwiseConv2D) else 3
-    return np.sqrt((kernel**2).mean(axis=tuple(range(axes)))).reshape(-1)
+def imbalance(model):
+    """Returns how far the first kernel and its taker are from balanced.
+
+    That is the range of `log(size behind / size before)` over channels.
+    """
+    first, taker = (
+        layer.get_weights()[0] for layer in model.layers if layer.weights
+    )
+    num_channels = taker.shape[-2]
+    behind = np.square(first.reshape(-1, num_channels)).mean(axis=0)
+    ahead = np.square(np.moveaxis(taker, -2, 0)).reshape(num_channels, -1)
+    return np.ptp(np.log(behind / ahead.mean(axis=1)) / 2)
 
 
 @pytest.mark.parametrize("behind", BEHIND.values(), ids=BEHIND)
 @pytest.mark.parametrize("use_bias", [False, True])
 @pytest.mark.parametrize("kind", STORED)
-def test_a_stored_kernel_passes_its_sizes_on(kind, behind, use_bias):
+def test_stored_kernels_are_balanced(kind, behind, use_bias):
     model = stored_model(kind, behind, use_bias=use_bias)
     rewritten = rewrite(model, kernel_per_channel=False)
-    before = channel_sizes(rewrite(model).layers[1])
-    after = channel_sizes(rewritten.layers[1])
-    assert np.ptp(np.log(before)) > 0.1
-    assert np.ptp(np.log(after)) < 1e-5
+    assert imbalance(rewrite(model)) > 0.1
+    assert imbalance(rewritten) < 1e-5
     x = keras_models.noise((3, 12, 12, 4))
     expected = model(x)
     assert np.std(expected) > 0.01
@@ -146,6 +151,24 @@ def test_a_stored_kernel_passes_its_sizes_on(kind, behind, use_bias):
         rtol=TOLERANCE,
         atol=TOLERANCE * np.abs(expected).max(),
     )
+
+
+def test_channels_of_no_size_leave_the_others_balanced():
+    model = stored_model("convolution", [layers.Conv2D(3, 2)])
+    norm = model.layers[2]
+    norm.gamma.assign([0, 1, 0, 2, 3])
+    before = rewrite(model).layers[1].get_weights()
+    convolution, taker = (
+        layer.get_weights()
+        for layer in rewrite(model, kernel_per_channel=False).layers
+        if layer.weights
+    )
+    live = [1, 3, 4]
+    behind = np.square(convolution[0][..., live]).mean(axis=(0, 1, 2))
+    ahead = np.square(taker[0][:, :, live]).mean(axis=(0, 1, 3))
+    np.testing.assert_allclose(behind / ahead, (behind / ahead)[0], rtol=1e-4)
+    grown = np.abs(convolution[1] / before[1])
+    assert grown.max() <= 8.001
 
 
 @pytest.mark.parametrize(
@@ -159,7 +182,28 @@ def test_a_stored_kernel_passes_its_sizes_on(kind, behind, use_bias):
     ids=["flatten", "groups", "generated", "nothing"],
 )
 def test_sizes_stay_where_nothing_takes_them_up(behind):
-    model = stored_model("convolution", behind)
+    require_same(stored_model("convolution", behind))
+
+
+def test_sizes_stay_before_relu6():
+    require_same(
+        chain(
+            (12, 12, 4),
+            layers.Conv2D(5, 3),
+            layers.ReLU(6),
+            layers.Conv2D(3, 1),
+        )
+    )
+
+
+def test_sizes_stay_before_two_layers():
+    inputs = keras.Input((12, 12, 4))
+    x = layers.Conv2D(5, 3, activation="relu")(inputs)
+    outputs = [layers.Conv2D(3, 1)(x), layers.Conv2D(2, 1)(x)]
+    require_same(keras_models.randomize(keras.Model(inputs, outputs)))
+
+
+def require_same(model):
     for old, new in zip(
         rewrite(model).get_weights(),
         rewrite(model, kernel_per_channel=False).get_weights(),

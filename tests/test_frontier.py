@@ -19,6 +19,7 @@ ROWS = [
     .read_text()
     .splitlines()
 ]
+CONTENDERS = benchmark_modules.load("frontier_differences").frontier.CONTENDERS
 FITTING = [row for row in ROWS if row.get("fits", True)]
 FIELDS = {
     *(
@@ -52,7 +53,7 @@ def test_a_row_is_complete(row):
     assert 0 < row["ci_low"] <= row["macro_f1"] <= row["ci_high"] <= 1
     # GeneratePW, TFLM's decompression, WidenBias.
     needs_code = row["family"] in ("generated", "lut")
-    needs_code |= row["contender"].endswith(("_bias8", "_lean", "_least"))
+    needs_code |= CONTENDERS[row["contender"]].narrow
     assert (row["op_code_bytes"] > 0) == needs_code
     assert (row["synthesis_macs"] > 0) == (row["family"] == "generated")
 

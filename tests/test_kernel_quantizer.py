@@ -152,7 +152,29 @@ def test_a_file_is_four_bytes_a_channel_smaller():
         for per_channel in (True, False)
     )
     channels = 5 + 10 + 7 + 7  # Dense has one scale as it is.
-    assert each - one >= 4 * (channels - 4) - 16
+    assert abs(each - one - 4 * (channels - 4)) <= 32
+
+
+def test_one_step_starts_from_balanced_channels():
+    model = keras_models.randomize(network())
+    spread = {}
+    for per_channel in (True, False):
+        quantized = quantize_model(
+            model, kernel_bits=4, kernel_per_channel=per_channel
+        )
+        stem, depthwise = (
+            next(
+                weight.numpy()
+                for weight in quantized.get_layer(f"quant_{name}").weights
+                if weight.name.endswith("kernel:0")
+            )
+            for name in ("stem", "depthwise")
+        )
+        behind = np.square(stem).mean(axis=(0, 1, 2))
+        ahead = np.square(depthwise).mean(axis=(0, 1, 3))
+        spread[per_channel] = np.ptp(np.log(behind / ahead) / 2)
+    assert spread[True] > 0.2
+    assert spread[False] < 0.02
 
 
 def test_one_step_with_eight_bits_is_refused():
