@@ -9,6 +9,8 @@ from commands import require_whole_files
 from keras_hypertinypw import cli, slim
 from keras_hypertinypw.datasets import apnea_rr, mfcc_arrays, ptbxl
 from keras_hypertinypw.datasets.windows import Windows
+from keras_hypertinypw.flatbuffer import read_model, scales
+from keras_hypertinypw.int4_kernels import find_kernels
 
 SIZES = {"train": 1280, "validation": 80, "test": 80}
 
@@ -40,6 +42,9 @@ MADE = {
     "speech_v1": ((12, 20, 1), ("yes", "no", "up"), False),
 }
 
+# One of the runs has kernels of one scale.
+OPTIONS = {"speech_v1": ["--no-kernel_per_channel"]}
+
 
 @pytest.fixture(scope="module", params=MADE)
 def task(request):
@@ -62,7 +67,8 @@ def finished(task, tmp_path_factory):
     out = tmp_path_factory.mktemp(task)
     arguments = ("train", f"--dataset={task}", "--width=16", f"--out={out}")
     epochs = ("--float_epochs=4", "--quantized_epochs=2")
-    assert cli.main([*arguments, *epochs]) == 0
+    options = OPTIONS.get(task, [])
+    assert cli.main([*arguments, *epochs, *options]) == 0
     return out
 
 
@@ -79,6 +85,12 @@ def test_a_run_leaves_its_files(finished):
     names = {"model.tflite", "result.json", "result.png", "report.html"}
     assert names <= require_whole_files(finished)
     assert result_of(finished)["verification"]["identical"]
+
+
+def test_kernels_have_the_scales_that_were_chosen(finished, task):
+    model = read_model((finished / "model.tflite").read_bytes())
+    (stem, *_) = find_kernels(model).values()
+    assert (scales(stem.tensor).size == 1) == (task in OPTIONS)
 
 
 def test_a_run_scores_the_classes_of_the_task(finished, task):

@@ -1,4 +1,6 @@
 import dataclasses
+import json
+import shutil
 from unittest import mock
 
 import keras_models
@@ -217,6 +219,19 @@ def test_a_claim_that_is_damaged_is_of_nobody(tmp_path):
     (tmp_path / "training.json").write_text('{"model": ')
     with pytest.raises(ValueError, match="those of another run"):
         run(tmp_path)
+
+
+def test_a_training_of_an_earlier_version_goes_on(
+    folder, trained, tmp_path, monkeypatch
+):
+    for path in folder.iterdir():
+        shutil.copy(path, tmp_path)
+    path = tmp_path / "training.json"
+    summary = json.loads(path.read_text())
+    del summary["schedule"]["kernel_per_channel"]
+    path.write_text(json.dumps(summary))
+    monkeypatch.setattr(keras.Model, "fit", None)
+    require_same(run(tmp_path), trained)
 
 
 def test_finished_training_only_loads(folder, trained, monkeypatch):
