@@ -5,8 +5,9 @@
 Trains `gen_2_least` of 40 words in 8 kB (seed 0) once more, with codes of four
 bits and their entropy, under a prior for each layer, in the loss. An ideal
 coder would bring those codes to their entropy; without the term, codes of two
-bits are what the file has. Resumable; scores are of the validation split (the
-test split is not looked at). Writes `results/code_rate.json`.
+bits are what the file has. Codes learn in float alone, so the term acts there.
+Resumable; of the scores only those of the validation split are read. Writes
+`results/code_rate.json`.
 """
 
 from __future__ import annotations
