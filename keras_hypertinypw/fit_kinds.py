@@ -17,16 +17,14 @@ class Kind:
         kernel_bits: Of stored kernels.
         config: Fields of `RunConfig` that make it, where it is not the
             default.
-        narrow: Whether biases take eight bits, and WidenBias to read them.
-        kernel_per_channel: Whether each channel of stored kernels of four
-            bits has a scale of its own.
+        narrow: Whether biases take eight bits, and WidenBias to read them, and
+            kernels have one scale each.
     """
 
     title: str
     kernel_bits: int
     config: dict[str, Any]
     narrow: bool = False
-    kernel_per_channel: bool = True
 
     @property
     def needs_op(self) -> bool:
@@ -46,19 +44,14 @@ class Kind:
 
 
 _STORED = {"stored": True}
-_TWO_BITS = {"code_bits": 2, "per_channel": False}
+_ONE_BIT = {"per_channel": False}
+_TWO_BITS = {**_ONE_BIT, "code_bits": 2}
 # What wins somewhere in `benchmarks/results/frontier.jsonl`.
 KINDS = {
     "stored_int8": Kind("stored int8", 8, _STORED),
     "int4": Kind("int4", 4, _STORED),
-    "int4_bare": Kind(
-        "int4 (one scale a kernel, biases of 8 bits)",
-        4,
-        _STORED,
-        narrow=True,
-        kernel_per_channel=False,
-    ),
-    "generated_1": Kind("generated (1 bit a weight)", 4, {}, narrow=True),
+    "int4_bare": Kind("int4 (least bytes beside it)", 4, _STORED, narrow=True),
+    "generated_1": Kind("generated (1 bit a weight)", 4, _ONE_BIT, narrow=True),
     "generated_2": Kind(
         "generated (2 bits a weight)",
         4,

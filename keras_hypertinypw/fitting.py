@@ -223,7 +223,7 @@ def configure(base: RunConfig, kind: Kind, width: int) -> RunConfig:
     schedule = dataclasses.replace(
         base.schedule,
         kernel_bits=kind.kernel_bits,
-        kernel_per_channel=kind.kernel_per_channel,
+        kernel_per_channel=not kind.narrow,
     )
     return dataclasses.replace(
         base, schedule=schedule, width=width, **kind.config
@@ -238,8 +238,8 @@ def _untrained(
     return untrained_file(
         runs.build_model(config, windows.x.shape[1:], len(windows.classes)),
         lambda model: _to_tflite(kind, model, config, verify=False),
-        kernel_bits=kind.kernel_bits,
-        kernel_per_channel=kind.kernel_per_channel,
+        kernel_bits=config.schedule.kernel_bits,
+        kernel_per_channel=config.schedule.kernel_per_channel,
     )
 
 
