@@ -19,7 +19,7 @@ from keras_hypertinypw.flatbuffer import (
     tensor_shape,
 )
 from keras_hypertinypw.op_insertion import read_specs
-from keras_hypertinypw.op_size import op_code_bytes, widen_bias_code_bytes
+from keras_hypertinypw.op_size import ops_code_bytes
 
 KIB = 1024
 _MULTIPLY_ACCUMULATE = ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED")
@@ -29,9 +29,11 @@ def code_bytes(contender: Contender) -> int:
     """Flash of the code that a contender's file needs beside stock kernels."""
     if contender.family == "lut":
         return frontier_lut.code_bytes()
-    build = contender.op_build
-    code = op_code_bytes(build) if contender.needs_op else 0
-    return code + contender.narrow * widen_bias_code_bytes(build)
+    return ops_code_bytes(
+        contender.op_build,
+        generates=contender.needs_op,
+        widens=contender.narrow,
+    )
 
 
 def untrained_file(

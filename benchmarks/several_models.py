@@ -26,7 +26,7 @@ from frontier_rows import TITLES, read_rows
 
 from keras_hypertinypw import share_generator, verify
 from keras_hypertinypw.files import write_json
-from keras_hypertinypw.op_size import op_code_bytes, widen_bias_code_bytes
+from keras_hypertinypw.op_size import ops_code_bytes
 from keras_hypertinypw.progress import stage
 
 TASKS = ("mitdb", "arabic_40", "speech_v1")
@@ -81,12 +81,11 @@ def code_bytes(networks: list[Row]) -> int:
         networks: Rows.
     """
     contenders = [CONTENDERS[row["contender"]] for row in networks]
-    code = 0
-    if any(contender.needs_op for contender in contenders):
-        code += op_code_bytes("small")
-    if any(contender.narrow for contender in contenders):
-        code += widen_bias_code_bytes("small")
-    return code
+    return ops_code_bytes(
+        "small",
+        generates=any(contender.needs_op for contender in contenders),
+        widens=any(contender.narrow for contender in contenders),
+    )
 
 
 def share(networks: list[Row]) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
-from keras_hypertinypw.op_size import op_code_bytes, widen_bias_code_bytes
+from keras_hypertinypw.op_size import ops_code_bytes
 
 
 @dataclasses.dataclass(frozen=True)
@@ -39,8 +39,9 @@ class Kind:
     @property
     def code_bytes(self) -> int:
         """Flash of its ops in their smallest build, which checks no file."""
-        generate = self.needs_op * op_code_bytes("compact")
-        return generate + self.narrow * widen_bias_code_bytes("compact")
+        return ops_code_bytes(
+            "compact", generates=self.needs_op, widens=self.narrow
+        )
 
 
 _STORED = {"stored": True}

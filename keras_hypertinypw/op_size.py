@@ -34,6 +34,18 @@ def widen_bias_code_bytes(build: Build = "fastest") -> int:
     return _sizes()[build]["widen_bias"]
 
 
+def ops_code_bytes(build: Build, *, generates: bool, widens: bool) -> int:
+    """Returns the bytes of the ops that a firmware needs.
+
+    Args:
+        build: How they are compiled.
+        generates: Whether GeneratePW is one of them.
+        widens: Whether WidenBias is.
+    """
+    generate = op_code_bytes(build) if generates else 0
+    return generate + (widen_bias_code_bytes(build) if widens else 0)
+
+
 @functools.cache
 def _sizes() -> dict[str, dict[str, int]]:
     return json.loads(RECORD.read_text())
