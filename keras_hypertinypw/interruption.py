@@ -53,3 +53,17 @@ def noted() -> Iterator[list[int]]:
         sys.unraisablehook = report
         for number, handler in handlers.items():
             signal.signal(number, handler)
+
+
+@contextlib.contextmanager
+def held() -> Iterator[None]:
+    """Lets both signals wait for the end of the block.
+
+    An exception in the middle of TensorFlow's import ends the process with
+    SIGABRT, or is lost.
+    """
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)

@@ -11,6 +11,8 @@ from typing import Any, TextIO
 
 from tqdm import tqdm
 
+from keras_hypertinypw import interruption
+
 # TensorFlow's own variable; this value leaves only what ends the process.
 LOG_VARIABLE, QUIET = "TF_CPP_MIN_LOG_LEVEL", "3"
 
@@ -64,9 +66,10 @@ def starting_tensorflow() -> Iterator[None]:
     """Shows that TensorFlow is imported, without its notices on stderr.
 
     It gives some before it reads how much to log. They appear if the import
-    fails, or if the user set `TF_CPP_MIN_LOG_LEVEL` to less than 3.
+    fails, or if the user set `TF_CPP_MIN_LOG_LEVEL` to less than 3. Signals
+    wait until it is imported.
     """
-    with stage("Starting TensorFlow"):
+    with stage("Starting TensorFlow"), interruption.held():
         if os.environ.get(LOG_VARIABLE) != QUIET:
             yield
             return

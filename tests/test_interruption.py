@@ -86,3 +86,22 @@ def test_other_threads_have_no_signals():
     thread.start()
     thread.join()
     assert received == [[]]
+
+
+def test_a_held_signal_is_raised_behind_the_block():
+    with interruption.noted() as signals:
+        with pytest.raises(KeyboardInterrupt), interruption.held():
+            os.kill(os.getpid(), signal.SIGTERM)
+            time.sleep(0.01)
+            assert not signals
+    assert signals == [signal.SIGTERM]
+
+
+def test_holding_leaves_what_was_held_before():
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
+    try:
+        with interruption.held():
+            pass
+        assert signal.SIGINT in signal.pthread_sigmask(signal.SIG_BLOCK, [])
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
