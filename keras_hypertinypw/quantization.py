@@ -8,16 +8,9 @@ from typing import Any
 import tensorflow_model_optimization as tfmot
 import tf_keras as keras
 
-from keras_hypertinypw import folding, unfolding
 from keras_hypertinypw.calibration import calibrate
-from keras_hypertinypw.equalizing import (
-    equalize_channels,
-    equalize_stored,
-    level_scales,
-)
 from keras_hypertinypw.errors import ConversionError
 from keras_hypertinypw.generator import BaseGenerator, generator_scope
-from keras_hypertinypw.inlining import read_graph
 from keras_hypertinypw.int4_values import INT4_BITS, require_kernel_steps
 from keras_hypertinypw.keras_checks import (
     all_layers,
@@ -25,15 +18,13 @@ from keras_hypertinypw.keras_checks import (
     require_functional,
 )
 from keras_hypertinypw.kernel_quantizer import (
-    KERNELS,
     Int4QuantizeConfig,
     int4_configs,
     start_steps,
 )
 from keras_hypertinypw.layers import HyperPointwise
 from keras_hypertinypw.model_graph import ModelGraph
-from keras_hypertinypw.operators import replace_additions
-from keras_hypertinypw.separable import split_separable
+from keras_hypertinypw.rewriting import rewritten_graph
 
 _tfmot = tfmot.quantization.keras
 
@@ -124,22 +115,9 @@ def quantize_model(
     require_kernel_steps(kernel_bits, kernel_per_channel=kernel_per_channel)
     require_float_layers(model)
     find_generators(model)
-    graph = read_graph(model)
-    graph.require_single_calls()
-    replace_additions(graph)
-    _require_no_functions(graph)
-    folding.require_channels_last(graph)
-    split_separable(graph)
-    unfolding.unfold_1d(graph)
-    level_scales(graph)
-    folding.fold_batch_norms(graph)
-    folding.fold_relus(graph)
-    equalize_channels(graph)
-    if kernel_bits == INT4_BITS:
-        for class_name in KERNELS:
-            folding.fold_relus(graph, class_name)
-    if not kernel_per_channel:
-        equalize_stored(graph)
+    graph = rewritten_graph(
+        model, kernel_bits=kernel_bits, kernel_per_channel=kernel_per_channel
+    )
     _mark_quantized(graph)
     folded = graph.build_model()
     with (
@@ -260,17 +238,6 @@ def find_generators(model: keras.Model) -> list[BaseGenerator]:
                 "generators differently."
             )
     return [layer.generator for layer in owners.values()]
-
-
-def _require_no_functions(graph: ModelGraph) -> None:
-    for name in graph.layers:
-        kind = graph.class_name(name)
-        if kind.endswith("Lambda"):  # Operators are, too.
-            raise ConversionError(
-                f"Layer '{name}': expected a layer that can be quantized. "
-                f"Received: a {kind}. Use layers (Multiply, Reshape, ...) "
-                "instead of functions and operators."
-            )
 
 
 def _mark_quantized(graph: ModelGraph) -> None:

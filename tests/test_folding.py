@@ -5,15 +5,8 @@ import numpy as np
 import pytest
 import tf_keras as keras
 
-from keras_hypertinypw import (
-    ConversionError,
-    HyperPointwise,
-    equalizing,
-    folding,
-    unfolding,
-)
-from keras_hypertinypw.model_graph import ModelGraph
-from keras_hypertinypw.separable import split_separable
+from keras_hypertinypw import ConversionError, HyperPointwise
+from keras_hypertinypw.rewriting import rewritten_graph
 
 layers = keras.layers
 
@@ -34,19 +27,11 @@ def chain(input_shape, *middle):
 
 
 def rewrite(model, *, kernel_per_channel=True):
-    graph = ModelGraph(model)
-    graph.require_single_calls()
-    folding.require_channels_last(graph)
-    split_separable(graph)
-    unfolding.unfold_1d(graph)
-    equalizing.level_scales(graph)
-    folding.fold_batch_norms(graph)
-    folding.fold_relus(graph)
-    equalizing.equalize_channels(graph)
-    if not kernel_per_channel:
-        for class_name in ("Conv2D", "DepthwiseConv2D"):
-            folding.fold_relus(graph, class_name)
-        equalizing.equalize_stored(graph)
+    graph = rewritten_graph(
+        model,
+        kernel_bits=8 if kernel_per_channel else 4,
+        kernel_per_channel=kernel_per_channel,
+    )
     return graph.build_model()
 
 

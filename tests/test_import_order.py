@@ -49,6 +49,7 @@ KERAS_WORLD = {
     "models",
     "operators",
     "quantization",
+    "rewriting",
     "reproduction",
     "runs",
     "separable",
