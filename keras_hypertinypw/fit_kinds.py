@@ -17,14 +17,14 @@ class Kind:
         kernel_bits: Of stored kernels.
         config: Fields of `RunConfig` that make it, where it is not the
             default.
-        narrow: Whether biases take eight bits, and WidenBias to read them, and
-            kernels have one scale each.
+        bare: Whether least bytes stand beside weights: biases take eight
+            bits, and WidenBias to read them, and kernels have one scale each.
     """
 
     title: str
     kernel_bits: int
     config: dict[str, Any]
-    narrow: bool = False
+    bare: bool = False
 
     @property
     def needs_op(self) -> bool:
@@ -40,7 +40,7 @@ class Kind:
     def code_bytes(self) -> int:
         """Flash of its ops in their smallest build, which checks no file."""
         return ops_code_bytes(
-            "compact", generates=self.needs_op, widens=self.narrow
+            "compact", generates=self.needs_op, widens=self.bare
         )
 
 
@@ -51,13 +51,13 @@ _TWO_BITS = {**_ONE_BIT, "code_bits": 2}
 KINDS = {
     "stored_int8": Kind("stored int8", 8, _STORED),
     "int4": Kind("int4", 4, _STORED),
-    "int4_bare": Kind("int4 (least bytes beside it)", 4, _STORED, narrow=True),
-    "generated_1": Kind("generated (1 bit a weight)", 4, _ONE_BIT, narrow=True),
+    "int4_bare": Kind("int4 (least bytes beside it)", 4, _STORED, bare=True),
+    "generated_1": Kind("generated (1 bit a weight)", 4, _ONE_BIT, bare=True),
     "generated_2": Kind(
         "generated (2 bits a weight)",
         4,
         _TWO_BITS,
-        narrow=True,
+        bare=True,
     ),
     "generated_least": Kind(
         "generated (2 bits a weight, least bytes beside it)",
@@ -68,6 +68,6 @@ KINDS = {
             "code_dim": 8,
             "block_size": 8,
         },
-        narrow=True,
+        bare=True,
     ),
 }

@@ -98,7 +98,7 @@ def _about_seeds(result: dict[str, Any]) -> list[str]:
 
 def _rewriting(kind: str) -> str:
     """Returns the commands that make the file of `fit` of a trained one."""
-    names = ["narrow"] if KINDS[kind].narrow else []
+    names = ["narrow"] if KINDS[kind].bare else []
     return " and ".join(f"hypertinypw {name}" for name in [*names, "slim"])
 
 

@@ -223,7 +223,7 @@ def configure(base: RunConfig, kind: Kind, width: int) -> RunConfig:
     schedule = dataclasses.replace(
         base.schedule,
         kernel_bits=kind.kernel_bits,
-        kernel_per_channel=not kind.narrow,
+        kernel_per_channel=not kind.bare,
     )
     return dataclasses.replace(
         base, schedule=schedule, width=width, **kind.config
@@ -270,7 +270,7 @@ def _to_tflite(
 ) -> bytes:
     """Converts a network, with narrow biases if its kind has them."""
     content = runs.config_to_tflite(model, config, verify=verify)
-    return narrow_biases(content) if kind.narrow else content
+    return narrow_biases(content) if kind.bare else content
 
 
 def macro_f1(windows: Windows, decisions: np.ndarray) -> float:
