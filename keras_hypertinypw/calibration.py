@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 import tensorflow as tf
-import tensorflow_model_optimization as tfmot
 import tf_keras as keras
 
 from keras_hypertinypw.errors import ConversionError
+from keras_hypertinypw.tfmot import tfmot
 
 _RANGE_DECAY = 0.999  # Of tfmot's MovingAverageQuantizer.
 _DROPOUTS = ("Dropout", "Dropout1D", "Dropout2D")

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-import tensorflow_model_optimization as tfmot
 import tf_keras as keras
 
 from keras_hypertinypw.errors import ConversionError
+from keras_hypertinypw.tfmot import tfmot
 
 
 def require_functional(model: Any) -> None:

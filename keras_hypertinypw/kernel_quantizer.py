@@ -7,15 +7,12 @@ from typing import Any
 
 import numpy as np
 import tensorflow as tf
-import tensorflow_model_optimization as tfmot
 import tf_keras as keras
-from tensorflow_model_optimization.python.core.quantization.keras.default_8bit import (  # noqa: E501
-    default_8bit_quantize_registry as registry,
-)
 
 from keras_hypertinypw import fake_quant
 from keras_hypertinypw.errors import ConversionError
 from keras_hypertinypw.int4_values import INT4_MAX, fit_steps
+from keras_hypertinypw.tfmot import default_registry, tfmot
 
 # Layers with a stored kernel: the weight's name, and how many of its last
 # axes number the output channels. TFLM takes no INT4 filter of several scales
@@ -68,7 +65,7 @@ class Int4KernelQuantizer(tfmot.quantization.keras.quantizers.Quantizer):
         return {"channel_axes": self.channel_axes}
 
 
-class Int4QuantizeConfig(registry.Default8BitQuantizeConfig):
+class Int4QuantizeConfig(default_registry.Default8BitQuantizeConfig):
     """Quantizes as tfmot does by default, but the kernel to four bits."""
 
     def __init__(

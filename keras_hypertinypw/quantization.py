@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 from typing import Any
 
-import tensorflow_model_optimization as tfmot
 import tf_keras as keras
 
 from keras_hypertinypw.calibration import calibrate
@@ -25,6 +24,7 @@ from keras_hypertinypw.kernel_quantizer import (
 from keras_hypertinypw.layers import HyperPointwise
 from keras_hypertinypw.model_graph import ModelGraph
 from keras_hypertinypw.rewriting import rewritten_graph
+from keras_hypertinypw.tfmot import tfmot
 
 _tfmot = tfmot.quantization.keras
 

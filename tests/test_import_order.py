@@ -54,6 +54,7 @@ KERAS_WORLD = {
     "runs",
     "separable",
     "swap",
+    "tfmot",
     "training",
     "unfolding",
     "width_search",
@@ -183,6 +184,13 @@ def test_importing_loads_nothing_heavy(names):
     loaded = {name.split(".")[0] for name in done.stdout.split()}
     assert "keras_hypertinypw" in loaded, done.stderr
     assert not loaded & HEAVY
+
+
+def test_keras_3_is_not_imported_in_vain():
+    done = run("import sys, keras_hypertinypw.runs; print(*sys.modules)")
+    loaded = set(done.stdout.split())
+    assert "tensorflow_model_optimization" in loaded, done.stderr
+    assert not loaded & {"keras", "keras.engine", "sklearn"}
 
 
 def test_tensorflow_first_gets_one_clear_sentence():
