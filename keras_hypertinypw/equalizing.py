@@ -24,6 +24,7 @@ _PASSED = {
     "GlobalAveragePooling2D",
     "GlobalMaxPooling2D",
     "MaxPooling2D",
+    "ZeroPadding2D",
 }
 # Their kernels' last axes but one number the input channels.
 _TAKERS = {"Conv2D", "Dense", "DepthwiseConv2D"}
@@ -42,9 +43,12 @@ def level_scales(graph: ModelGraph) -> None:
 def equalize_channels(graph: ModelGraph) -> None:
     """Moves the sizes of channels out of generated kernels of one scale.
 
-    With gains `g`, clipped to a factor of 8, `scale` and bias are divided by
-    them, and the next layer's weights for each channel are multiplied: it has
-    a scale for each, as a rule.
+    That one is the geometric mean of sizes that are no more than a factor of
+    8 from their median. With gains `g`, what a channel has of it, `scale` and
+    bias are divided by them, and the next layer's weights for each channel are
+    multiplied: it has a scale for each, as a rule. Channels of less than an
+    eighth of the mean get an eighth, the only change of what the network
+    computes: their bias, as large as before, would else fill the range of all.
 
     Raises:
         ConversionError: If the layer behind cannot take them up.
@@ -52,12 +56,19 @@ def equalize_channels(graph: ModelGraph) -> None:
     for name in _names(graph):
         codes, scale, *rest = graph.weights[name]
         sizes = np.maximum(np.abs(scale), MIN_SCALE)
-        size = np.exp(np.log(sizes).mean())
-        gains = np.clip(sizes / size, 1 / _MAX_GAIN, _MAX_GAIN)
+        size = _middle(sizes)
+        gains = np.maximum(sizes / size, 1 / _MAX_GAIN)
         if graph.config(name)["use_bias"]:
             rest[0] = rest[0] / gains
         graph.weights[name] = [codes, _signs(scale) * size, *rest]
         _take_up(graph, _require_taker(graph, name), gains)
+
+
+def _middle(sizes: np.ndarray) -> np.floating:
+    """Returns a mean of positive sizes, but for those that stand out."""
+    ratios = sizes / np.median(sizes)
+    near = (ratios >= 1 / _MAX_GAIN) & (ratios <= _MAX_GAIN)
+    return np.exp(np.log(sizes[near]).mean())
 
 
 def equalize_stored(graph: ModelGraph) -> None:
@@ -132,9 +143,10 @@ def _require_taker(graph: ModelGraph, name: str) -> str:
     activation = graph.config(name)["activation"]
     raise ConversionError(
         f"Layer '{name}' with per_channel=False: expected activation None or "
-        "'relu', and a convolution or Dense layer of its channels behind it. "
-        f"Received: activation={activation!r} and {received}. Give the layer "
-        "per_channel=True."
+        "'relu', and behind it a DepthwiseConv2D, Conv2D or Dense layer that "
+        f"takes its channels. Received: activation={activation!r} and "
+        f"{received}. Give the layer per_channel=True, and train the float "
+        "model again."
     )
 
 

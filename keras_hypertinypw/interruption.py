@@ -60,10 +60,22 @@ def held() -> Iterator[None]:
     """Lets both signals wait for the end of the block.
 
     An exception in the middle of TensorFlow's import ends the process with
-    SIGABRT, or is lost.
+    SIGABRT, or is lost. A mask would not do: other threads take the signal
+    then, and Python raises in the main one.
     """
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    received: list[int] = []
+    handlers = {
+        number: signal.signal(number, lambda number, _: received.append(number))
+        for number in _SIGNALS
+        if signal.getsignal(number) is not signal.SIG_IGN
+    }
     try:
         yield
     finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
+        for came in received:
+            signal.raise_signal(came)

@@ -36,9 +36,11 @@ class HyperPointwise(keras.layers.Layer):
         activation: As in Keras. Quantization takes None, "relu", "relu6".
         use_bias: Whether a bias is added.
         per_channel: Whether each filter has a scale of its own. One for all
-            takes 4 bytes less per filter; `quantize_model` then lets the
-            depthwise convolution or Dense layer behind take up how large
-            the channels are.
+            takes 4 bytes less per filter; `quantize_model` then lets the layer
+            behind take up how large the channels are. That has to be a
+            DepthwiseConv2D, Conv2D or Dense layer (or the 1-D ones), behind a
+            ReLU or nothing, pooling, Dropout or ZeroPadding2D, and to be known
+            before the float model is trained.
         code_initializer: Initializer of the codes, which are levels times
             `2**-fake_quant.LEARNED_EXPONENT`; by default such that inputs of
             the generator have unit variance, which its initial values rely

@@ -91,8 +91,8 @@ def quantize_model(
             a scale of its own (one for all in Dense, with four bits). One for
             all takes 4 bytes less per channel, with `kernel_bits=4` alone.
             Sizes of channels are balanced first, between convolutions that
-            follow one another, with ReLU, pooling or Dropout between them or
-            nothing; a generated kernel takes no part in that.
+            follow one another, with ReLU, padding, pooling or Dropout between
+            them or nothing; a generated kernel takes no part in that.
         calibration_data: A few hundred inputs of the model, to start the
             activations' ranges from. Without it they start at tfmot's
             [-6, 6], the inputs' at nothing, and take thousands of steps of

@@ -24,8 +24,9 @@ def rewritten_graph(
 ) -> ModelGraph:
     """Returns the network of a model, as each of its layers runs on a device.
 
-    It computes what the model does, to the last digits of float32. Arguments
-    and steps are those of `quantization.quantize_model`.
+    It computes what the model does, to the last digits of float32, but for
+    channels of almost no size (`equalizing.equalize_channels`). Arguments and
+    steps are those of `quantization.quantize_model`.
 
     Raises:
         ConversionError: If a layer cannot be rewritten, or is called twice.

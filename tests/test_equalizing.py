@@ -20,6 +20,7 @@ from keras_hypertinypw.op_insertion import generate_operators
 layers = keras.layers
 BEHIND = {
     "depthwise": [layers.DepthwiseConv2D(3, depth_multiplier=2)],
+    "padded": [layers.ZeroPadding2D(), layers.DepthwiseConv2D(3, strides=2)],
     "convolution": [layers.MaxPooling2D(), layers.Conv2D(3, 2)],
     "dense": [
         layers.GlobalAveragePooling2D(),
@@ -83,6 +84,35 @@ def test_a_channel_of_no_size_does_not_blow_up_the_others():
     bias = names[HyperPointwise].bias.numpy()
     assert np.isfinite(bias).all()
     assert abs(bias[0]) <= 8.1 * abs(norm.beta[0]) + 8.1
+
+
+@pytest.mark.parametrize(
+    "gamma",
+    [[0, 0, 1, 1, 1], [1e-3, 1, 1, 2, 0.5], [1, 1, 1, 100, 1], [9, 1, 1, 1, 1]],
+    ids=str,
+)
+def test_channels_that_stand_out_leave_the_others_exact(gamma):
+    model = chain(
+        (12, 12, 4),
+        one_scale(),
+        layers.BatchNormalization(),
+        layers.ReLU(),
+        layers.DepthwiseConv2D(3),
+    )
+    model.layers[2].gamma.assign(gamma)
+    # Nothing behind reads those that are too small to be exact.
+    depthwise = model.layers[4].depthwise_kernel
+    small = np.less(gamma, 0.1)
+    depthwise.assign(depthwise * np.where(small, 0, 1)[:, np.newaxis])
+    x = keras_models.noise((3, 12, 12, 4))
+    expected = model(x)
+    assert np.std(expected) > 0.01
+    np.testing.assert_allclose(
+        rewrite(model)(x),
+        expected,
+        rtol=TOLERANCE,
+        atol=TOLERANCE * np.abs(expected).max(),
+    )
 
 
 @pytest.mark.parametrize(
