@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import operator
 from collections.abc import Iterable
 from typing import SupportsIndex, TypeVar, cast
@@ -19,6 +20,16 @@ def positive_int(name: str, value: object) -> int:
 def non_negative_int(name: str, value: object) -> int:
     """Returns `value` if it is an integer, zero or above."""
     return _int_from(0, "zero or a positive integer", name, value)
+
+
+def positive_number(name: str, value: float) -> float:
+    """Returns `value` if it is above zero, and neither infinite nor NaN."""
+    if not 0 < value < math.inf:
+        raise ValueError(
+            f"Expected `{name}` to be a positive number. "
+            f"Received: {name}={value!r}."
+        )
+    return value
 
 
 def _int_from(low: int, expected: str, name: str, value: object) -> int:

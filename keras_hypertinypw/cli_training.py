@@ -16,6 +16,7 @@ from keras_hypertinypw.cli_options import (
 from keras_hypertinypw.fit_kinds import KINDS
 from keras_hypertinypw.paper import CLAIMS
 from keras_hypertinypw.run_config import RunConfig
+from keras_hypertinypw.tasks import TASKS
 
 
 def add_training_commands(subparsers: Any) -> None:
@@ -97,7 +98,8 @@ def _add_fit(subparsers: Any) -> None:
         "fits a budget of bytes, choose on the validation split, and say why. "
         "An interrupted run continues when the same command is given again.",
     )
-    add_data(parser)
+    one_class = [name for name, task in TASKS.items() if not task.multi_label]
+    add_data(parser, names=one_class)
     add_out(parser, "build/fit", "folder of results and checkpoints")
     parser.add_argument(
         "--budget_kb",

@@ -27,43 +27,37 @@ class Kind:
     bare: bool = False
 
     @property
-    def needs_op(self) -> bool:
-        """Whether its firmware needs GeneratePW."""
+    def generates(self) -> bool:
+        """Whether pointwise kernels are generated, which takes GeneratePW."""
         return not self.config.get("stored")
 
     @property
     def least_width(self) -> int:
         """Least channels: a generated kernel holds a block at least."""
-        return 8 if self.needs_op else 2
+        return 8 if self.generates else 2
 
     @property
     def code_bytes(self) -> int:
         """Flash of its ops in their smallest build, which checks no file."""
         return ops_code_bytes(
-            "compact", generates=self.needs_op, widens=self.bare
+            "compact", generates=self.generates, widens=self.bare
         )
 
 
 _STORED = {"stored": True}
-_ONE_BIT = {"per_channel": False}
-_TWO_BITS = {**_ONE_BIT, "code_bits": 2}
+_ONE_SCALE = {"per_channel": False}
 # What wins somewhere in `benchmarks/results/frontier.jsonl`.
 KINDS = {
     "stored_int8": Kind("stored int8", 8, _STORED),
     "int4": Kind("int4", 4, _STORED),
     "int4_bare": Kind("int4 (least bytes beside it)", 4, _STORED, bare=True),
-    "generated_1": Kind("generated (1 bit a weight)", 4, _ONE_BIT, bare=True),
-    "generated_2": Kind(
-        "generated (2 bits a weight)",
-        4,
-        _TWO_BITS,
-        bare=True,
-    ),
+    "generated_1": Kind("generated (1 bit a weight)", 4, _ONE_SCALE, bare=True),
     "generated_least": Kind(
         "generated (2 bits a weight, least bytes beside it)",
         4,
         {
-            **_TWO_BITS,
+            **_ONE_SCALE,
+            "code_bits": 2,
             "hidden_units": (8,),
             "code_dim": 8,
             "block_size": 8,

@@ -21,10 +21,15 @@ _GENERATOR = ("code_dim", "code_bits", "block_size")
 _FLAGS = ("use_skip", "generate_first", "per_channel")
 
 
-def train_command(config: RunConfig) -> str:
+def train_command(
+    config: RunConfig, out: pathlib.Path, data_dir: str | None
+) -> str:
     """Returns the command line that trains a network of `fit` alone."""
     schedule = config.schedule
     words = ["hypertinypw", "train", f"--dataset={config.dataset}"]
+    if data_dir is not None:
+        words.append(f"--data_dir={data_dir}")
+    words.append(f"--out={out}")
     words.append(f"--width={config.width}")
     words.append(_flag("kernel_per_channel", schedule.kernel_per_channel))
     if config.stored:
@@ -70,8 +75,8 @@ def summary(result: dict[str, Any], out: pathlib.Path) -> str:
         f"Test {task.group}s, the chosen file in TFLM:",
         str(scoring.read_scores(result["test"], task)),
         "",
-        f"To train it alone: {train_command(config)}",
-        f"Then for its file: {_rewriting(result['chosen'])}",
+        "To train it alone, and for its file:",
+        *_alone(config, out / "alone", result),
         f"Results in {out}/: model.tflite, fit.json, fit.png",
     ]
     return "\n".join(lines)
@@ -96,10 +101,23 @@ def _about_seeds(result: dict[str, Any]) -> list[str]:
     ]
 
 
-def _rewriting(kind: str) -> str:
-    """Returns the commands that make the file of `fit` of a trained one."""
-    names = ["narrow"] if KINDS[kind].bare else []
-    return " and ".join(f"hypertinypw {name}" for name in [*names, "slim"])
+def _alone(
+    config: RunConfig, folder: pathlib.Path, result: dict[str, Any]
+) -> list[str]:
+    """Returns the commands that make the chosen file without `fit`."""
+    lines = [train_command(config, folder, result["data_dir"])]
+    trained, small = folder / "model.tflite", folder / "small.tflite"
+    if KINDS[result["chosen"]].bare:
+        narrow = folder / "narrow.tflite"
+        lines.append(
+            f"hypertinypw narrow {_quoted(trained)} --out {_quoted(narrow)}"
+        )
+        trained = narrow
+    return [*lines, f"hypertinypw slim {_quoted(trained)} {_quoted(small)}"]
+
+
+def _quoted(path: pathlib.Path) -> str:
+    return shlex.quote(str(path))
 
 
 def _about_ops() -> str:

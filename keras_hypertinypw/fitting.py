@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import tf_keras as keras
+from tqdm import tqdm
 
 from keras_hypertinypw import checks, runs, scoring
 from keras_hypertinypw.bias_narrowing import narrow_biases
@@ -101,7 +102,7 @@ def fit(
         budget: Bytes of flash for the slimmed file, and for the op's code if
             the network needs it.
         out: Folder; gets `model.tflite`, `fit.json` and a folder for each
-            kind, with one for each seed inside.
+            kind, with one for each width and seed inside.
         schedule: The same for every kind; its seed is the first one.
         kinds: Keys of `KINDS` to try.
         num_seeds: How many times each kind is trained.
@@ -119,37 +120,44 @@ def fit(
     """
     checks.positive_int("num_seeds", num_seeds)
     task = TASKS[dataset]
-    windows, validation, test = (
-        task.load(split, data_dir=data_dir, download=download)
-        for split in ("train", "validation", "test")
-    )
-    if validation.multi_label:
+    if task.multi_label:
         raise ValueError(
             "Expected a data set whose windows have one class each. Received: "
             f"'{dataset}', with several labels. Compare widths by hand, with "
             "`hypertinypw train`."
         )
+    windows, validation, test = (
+        task.load(split, data_dir=data_dir, download=download)
+        for split in ("train", "validation", "test")
+    )
     base = RunConfig(dataset=dataset, schedule=schedule)
-    configs = _configs(kinds, base, budget, windows, out)
-    trainings = [
-        (kind, seed)
-        for seed in range(schedule.seed, schedule.seed + num_seeds)
-        for kind in configs
+    searches = {
+        name: _Search(name, base, budget, windows, out / name) for name in kinds
+    }
+    fitting = [name for name in kinds if searches[name].width() is not None]
+    seeds = range(schedule.seed, schedule.seed + num_seeds)
+    with progress_bar(
+        total=len(fitting) * num_seeds, desc="Trainings", unit="training"
+    ) as bar:
+        runs_by_kind = {
+            name: searches[name].train(seeds, validation, task, bar)
+            for name in fitting
+        }
+    fitted = [
+        Fitted(name, found) for name, found in runs_by_kind.items() if found
     ]
-    runs_by_kind: dict[str, list[Run]] = {kind: [] for kind in configs}
-    for kind, seed in progress_bar(
-        trainings, desc="Trainings", unit="training"
-    ):
-        config = _with_seed(configs[kind], seed)
-        folder = out / kind / f"seed_{seed}"
-        run = _train(kind, config, task, windows, validation, folder)
-        runs_by_kind[kind].append(run)
-    fitted = [Fitted(kind, found) for kind, found in runs_by_kind.items()]
+    if not fitted:
+        smallest = min(search.least_bytes() for search in searches.values())
+        raise ConversionError(
+            "Expected a budget that holds a network. Received: "
+            f"{budget:,} B; the smallest one takes {smallest:,} B. Raise the "
+            "budget."
+        )
     choice = selection.choose(
         [
             selection.Candidate(
                 f.name,
-                KINDS[f.kind].needs_op,
+                KINDS[f.kind].generates,
                 [run.decisions for run in f.runs],
             )
             for f in fitted
@@ -166,10 +174,13 @@ def fit(
     result = {
         "budget_bytes": budget,
         "kinds": [_row(f, validation) for f in fitted],
-        "left_out": [kind for kind in kinds if kind not in configs],
+        "left_out": [
+            kind for kind in kinds if kind not in {f.kind for f in fitted}
+        ],
         "chosen": chosen.kind,
         "reason": choice.reason,
         "config": dataclasses.asdict(best.config),
+        "data_dir": data_dir,
         "test": evaluation.scores.to_dict(),
         "command": command,
         "versions": versions(),
@@ -179,38 +190,89 @@ def fit(
     return result
 
 
-def _configs(
-    kinds: Sequence[str],
-    base: RunConfig,
-    budget: int,
-    windows: Windows,
-    out: pathlib.Path,
-) -> dict[str, RunConfig]:
-    """Returns the widest network of each kind that has one."""
-    found: dict[str, RunConfig] = {}
-    taken: list[int] = []
-    for name in kinds:
-        kind = KINDS[name]
-        sizes = KnownSizes(
-            out / name / "sizes.json",
-            functools.partial(_untrained, base, kind, windows),
+class _Search:
+    """The widest network of a kind that fits, also when it is trained.
+
+    Args:
+        name: A key of `KINDS`.
+        base: What all kinds have in common.
+        budget: Bytes of file and ops.
+        windows: To train on.
+        folder: Gets sizes, and a folder for each width.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        base: RunConfig,
+        budget: int,
+        windows: Windows,
+        folder: pathlib.Path,
+    ) -> None:
+        self._kind = KINDS[name]
+        self._base = base
+        self._windows = windows
+        self._folder = folder
+        self._file_budget = budget - self._kind.code_bytes
+        # Sizes are those of however long it trains.
+        same = dataclasses.replace(base, schedule=Schedule())
+        smallest = configure(same, self._kind, self._kind.least_width)
+        self._sizes = KnownSizes(
+            folder / "sizes.json",
+            functools.partial(_untrained, base, self._kind, windows),
+            of={
+                "config": dataclasses.asdict(smallest),
+                "versions": versions(),
+            },
         )
-        width = widest(
-            sizes.measure,
-            budget - kind.code_bytes,
-            least=kind.least_width,
+
+    def width(self) -> int | None:
+        """Returns the channels of the network, None if none fits."""
+        return widest(
+            self._sizes.measure,
+            self._file_budget,
+            least=self._kind.least_width,
         )
-        if width is not None:
-            found[name] = configure(base, kind, width)
-        else:
-            taken.append(sizes.measure(kind.least_width) + kind.code_bytes)
-    if not found:
-        raise ConversionError(
-            "Expected a budget that holds a network. Received: "
-            f"{budget:,} B; the smallest one takes {min(taken):,} B. Raise the "
-            "budget."
-        )
-    return found
+
+    def least_bytes(self) -> int:
+        """Returns what the smallest network takes, its ops included."""
+        smallest = self._sizes.measure(self._kind.least_width)
+        return smallest + self._kind.code_bytes
+
+    def train(
+        self, seeds: Sequence[int], validation: Windows, task: Task, bar: tqdm
+    ) -> list[Run]:
+        """Returns trainings from each seed, none if no network is left.
+
+        A file that turns out too large for the budget, since fewer of its
+        vectors are equal than was foreseen, is followed by a narrower network.
+
+        Args:
+            seeds: Of trainings.
+            validation: Windows that choose an epoch.
+            task: What the data set is.
+            bar: Counts trainings.
+        """
+        while (width := self.width()) is not None:
+            config = configure(self._base, self._kind, width)
+            found = []
+            for seed in seeds:
+                run = _train(
+                    self._kind,
+                    _with_seed(config, seed),
+                    task,
+                    self._windows,
+                    validation,
+                    self._folder / f"width_{width}" / f"seed_{seed}",
+                )
+                if len(run.content) > self._file_budget:
+                    self._sizes.correct(width, len(run.content))
+                    break
+                found.append(run)
+                bar.update()
+            else:
+                return found
+        return []
 
 
 def _with_seed(config: RunConfig, seed: int) -> RunConfig:
@@ -244,7 +306,7 @@ def _untrained(
 
 
 def _train(
-    kind: str,
+    kind: Kind,
     config: RunConfig,
     task: Task,
     windows: Windows,
@@ -253,7 +315,7 @@ def _train(
 ) -> Run:
     trained = runs.train_network(config, windows, validation, folder)
     with stage("Converting"):
-        content = slim(_to_tflite(KINDS[kind], trained.model, config))
+        content = slim(_to_tflite(kind, trained.model, config))
     write_atomically(folder / "model.tflite", content)
     with Interpreter(content) as interpreter:
         logits = scoring.predict(

@@ -31,6 +31,7 @@ class Task:
         group: What a group of windows is.
         protocol: How it is scored: `"beats"` as `evaluation.beats` says,
             `"classes"` as `evaluation.class_scores` says.
+        multi_label: Whether a window can have several classes.
         network: Name of a function of `models`.
         schedule: What a training takes if nothing else is said.
         augment: Changes the windows in training.
@@ -42,6 +43,7 @@ class Task:
     window: str = "beat"
     group: str = "patient"
     protocol: Literal["beats", "classes"] = "beats"
+    multi_label: bool = False
     network: str = "ecg_network"
     schedule: Schedule = Schedule()
     augment: Callable[[np.ndarray, np.random.Generator], np.ndarray] | None = (
@@ -82,6 +84,7 @@ _DIAGNOSES = functools.partial(
     purpose="finds diagnoses in ten seconds of ECG",
     window="ECG",
     protocol="classes",
+    multi_label=True,
 )
 _SPEECH = functools.partial(
     Task,

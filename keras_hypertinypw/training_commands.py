@@ -9,6 +9,7 @@ import argparse
 import dataclasses
 import pathlib
 
+from keras_hypertinypw import checks
 from keras_hypertinypw.commands import EXIT_NEGATIVE, EXIT_OK, Outcome
 from keras_hypertinypw.fit_kinds import KINDS
 from keras_hypertinypw.progress import starting_tensorflow
@@ -56,13 +57,14 @@ def _schedule(options: argparse.Namespace) -> Schedule:
 
 def fit(options: argparse.Namespace) -> Outcome:
     """Implements `hypertinypw fit`."""
+    budget_kb = checks.positive_number("budget_kb", options.budget_kb)
     with starting_tensorflow():
         from keras_hypertinypw import fit_report, fitting
 
     out = pathlib.Path(options.out)
     result = fitting.fit(
         options.dataset,
-        int(options.budget_kb * 1024),
+        int(budget_kb * 1024),
         out,
         schedule=_schedule(options),
         kinds=options.kinds or tuple(KINDS),

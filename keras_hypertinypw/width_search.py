@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import math
 import pathlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import numpy as np
 import tf_keras as keras
 
-from keras_hypertinypw.files import write_atomically
+from keras_hypertinypw.files import write_json
 from keras_hypertinypw.layers import HyperPointwise
 from keras_hypertinypw.quantization import quantize_model
 from keras_hypertinypw.slim import slim
@@ -24,19 +25,24 @@ _SAMPLES = 32
 class KnownSizes:
     """Sizes of files by width, kept in a file between runs.
 
+    What was measured of something else, or cannot be read, is measured anew.
+
     Args:
         path: Of the file.
         build: Returns the bytes of a `.tflite` of that many channels.
+        of: What the networks are but for their width, for JSON.
     """
 
     def __init__(
-        self, path: pathlib.Path, build: Callable[[int], bytes]
+        self,
+        path: pathlib.Path,
+        build: Callable[[int], bytes],
+        of: Mapping[str, Any],
     ) -> None:
         self._path = path
         self._build = build
-        self._known: dict[str, int] = {}
-        if path.exists():
-            self._known = json.loads(path.read_text())
+        self._of = json.loads(json.dumps(of))
+        self._known = self._read()
 
     def measure(self, width: int) -> int:
         """Returns the bytes of a file, built if its size is not known."""
@@ -47,7 +53,15 @@ class KnownSizes:
     def correct(self, width: int, size: int) -> None:
         """Keeps what a file of that width takes, in bytes."""
         self._known[str(width)] = size
-        write_atomically(self._path, json.dumps(self._known).encode())
+        write_json(self._path, {"of": self._of, "sizes": self._known})
+
+    def _read(self) -> dict[str, int]:
+        try:
+            record = json.loads(self._path.read_text())
+        except (FileNotFoundError, ValueError):
+            return {}
+        same = isinstance(record, dict) and record.get("of") == self._of
+        return record["sizes"] if same else {}
 
 
 def widest(

@@ -1,9 +1,11 @@
 import dataclasses
 import json
-from types import SimpleNamespace
+import pathlib
+import shlex
 
 import numpy as np
 import pytest
+from tqdm import tqdm
 
 from keras_hypertinypw import cli, fit_report, fitting
 from keras_hypertinypw.errors import ConversionError
@@ -11,6 +13,7 @@ from keras_hypertinypw.interpreter import Interpreter
 from keras_hypertinypw.op_size import op_code_bytes
 from keras_hypertinypw.run_config import RunConfig, Schedule
 from keras_hypertinypw.tasks import TASKS
+from keras_hypertinypw.width_search import KnownSizes
 
 BUDGET = 8 * 1024
 KINDS = ("int4", "generated_least")
@@ -48,7 +51,8 @@ def test_every_kind_fits_and_none_is_needlessly_narrow(fitted):
         assert list(kind["seeds"]) == list(range(NUM_SEEDS))
         mean = np.mean(list(kind["seeds"].values()))
         assert kind["val_macro_f1"] == pytest.approx(mean)
-        files = (folder / kind["kind"]).glob("seed_*/model.tflite")
+        place = folder / kind["kind"] / f"width_{kind['width']}"
+        files = place.glob("seed_*/model.tflite")
         assert len({path.read_bytes() for path in files}) == NUM_SEEDS
 
 
@@ -58,7 +62,8 @@ def test_the_chosen_file_is_the_one_that_was_scored(fitted):
     (row,) = (k for k in result["kinds"] if k["kind"] == result["chosen"])
     seed, best = max(row["seeds"].items(), key=lambda item: item[1])
     assert result["config"]["schedule"]["seed"] == seed
-    trained = folder / result["chosen"] / f"seed_{seed}" / "model.tflite"
+    place = folder / result["chosen"] / f"width_{row['width']}"
+    trained = place / f"seed_{seed}" / "model.tflite"
     assert content == trained.read_bytes()
     assert row["file_bytes"] == len(content)
     validation = TASKS["synthetic"].load("validation")
@@ -99,9 +104,9 @@ def test_summary_and_picture_say_what_was_found(fitted, tmp_path):
     more = op_code_bytes("small") - op_code_bytes("compact")
     assert more > 0 and f"with checks they take {more:,} B and" in text
     narrowed = result["chosen"] != "int4"
-    assert ("hypertinypw narrow and hypertinypw slim" in text) == narrowed
-    left_out = {**result, "left_out": ["generated_2"]}
-    assert "generated_2      does not fit" in fit_report.summary(
+    assert ("hypertinypw narrow " in text) == narrowed
+    left_out = {**result, "left_out": ["generated_1"]}
+    assert "generated_1      does not fit" in fit_report.summary(
         left_out, folder
     )
     fit_report.write_picture(tmp_path / "fit.png", result)
@@ -121,9 +126,64 @@ def test_the_command_trains_the_same_network(kind):
     schedule = dataclasses.replace(SCHEDULE, batch_size=128)
     base = RunConfig(schedule=schedule)
     config = fitting.configure(base, fitting.KINDS[kind], 20)
-    words = fit_report.train_command(config).split()
-    options = cli.build_parser().parse_args(words[1:])
+    out = pathlib.Path("a folder")
+    line = fit_report.train_command(config, out, "some data")
+    options = cli.build_parser().parse_args(shlex.split(line)[1:])
     assert cli.training_commands.train_config(options) == config
+    assert (options.out, options.data_dir) == ("a folder", "some data")
+
+
+def test_the_commands_at_the_end_make_a_small_file(fitted, tmp_path):
+    folder, result = fitted
+    for kind in KINDS:
+        text = fit_report.summary({**result, "chosen": kind}, folder)
+        lines = [line for line in text.split("\n") if line.startswith("hyper")]
+        parse = cli.build_parser().parse_args
+        train, *others = [parse(shlex.split(line)[1:]) for line in lines]
+        names = [options.name for options in others]
+        assert names == (["slim"] if kind == "int4" else ["narrow", "slim"])
+        content = pathlib.Path(train.out) / "model.tflite"
+        for options in others:
+            assert pathlib.Path(options.model) == content
+            content = pathlib.Path(options.out)
+
+
+def test_a_trained_file_that_is_too_large_is_followed_by_a_narrower_one(
+    tmp_path, monkeypatch
+):
+    trained = []
+
+    def train(kind, config, task, windows, validation, folder):
+        trained.append((config.width, config.schedule.seed))
+        grown = 100 if len(trained) == 2 else 0
+        content = bytes(100 * config.width + grown)
+        return fitting.Run(config, content, np.zeros(3), 0.5, 0)
+
+    monkeypatch.setattr(fitting, "_train", train)
+    monkeypatch.setattr(
+        fitting, "_untrained", lambda *arguments: bytes(100 * arguments[-1])
+    )
+    base = RunConfig(schedule=SCHEDULE)
+    search = fitting._Search("int4", base, 4064, None, tmp_path)
+    bar = tqdm(disable=True)
+    assert len(search.train([5, 6], None, None, bar)) == 2
+    assert trained == [(40, 5), (40, 6), (39, 5), (39, 6)]
+    # What was learned of sizes is kept.
+    again = fitting._Search("int4", base, 4064, None, tmp_path)
+    assert again.width() == 39
+
+
+def test_sizes_of_something_else_are_measured_anew(tmp_path):
+    path = tmp_path / "sizes.json"
+    KnownSizes(path, lambda width: bytes(10 * width), {"a": 1}).measure(3)
+
+    def size_of(of):
+        return KnownSizes(path, lambda width: bytes(7), of).measure(3)
+
+    assert size_of({"a": 1}) == 30
+    assert size_of({"a": 2}) == 7
+    path.write_text("{")
+    assert size_of({"a": 2}) == 7
 
 
 def test_a_budget_that_holds_nothing_is_refused(tmp_path):
@@ -132,14 +192,15 @@ def test_a_budget_that_holds_nothing_is_refused(tmp_path):
     assert not (tmp_path / "model.tflite").exists()
 
 
-def test_windows_of_several_classes_are_refused(tmp_path, monkeypatch):
-    def load(split, **_):
-        windows = TASKS["synthetic"].load(split)
-        several = np.eye(len(windows.classes), dtype=np.int64)[windows.y]
-        return dataclasses.replace(windows, y=several)
-
-    monkeypatch.setitem(fitting.TASKS, "several", SimpleNamespace(load=load))
-    with pytest.raises(ValueError, match="one class each.*several"):
+def test_windows_of_several_classes_are_refused(tmp_path):
+    with pytest.raises(ValueError, match="one class each.*ptbxl"):
         fitting.fit(
-            "several", BUDGET, tmp_path, schedule=SCHEDULE, command="test"
+            "ptbxl", BUDGET, tmp_path, schedule=SCHEDULE, command="test"
         )
+
+
+@pytest.mark.parametrize("budget_kb", ["inf", "nan", "0", "-8"])
+def test_a_budget_is_a_positive_number(budget_kb, tmp_path, capsys):
+    words = ["fit", f"--budget_kb={budget_kb}", f"--out={tmp_path}"]
+    assert cli.main(words) == 2
+    assert "`budget_kb` to be a positive number" in capsys.readouterr().err

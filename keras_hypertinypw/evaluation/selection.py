@@ -17,13 +17,13 @@ class Candidate:
 
     Attributes:
         name: As a sentence has it: "the stored int4 network of 56 channels".
-        needs_op: Whether the firmware needs GeneratePW.
+        generates: Whether the firmware needs GeneratePW.
         runs: Decisions of each training, int arrays of shape
             `(num_windows,)`.
     """
 
     name: str
-    needs_op: bool
+    generates: bool
     runs: Sequence[np.ndarray]
 
 
@@ -53,7 +53,7 @@ def choose(
     Of several trainings the mean counts. A generated network has to be better
     than the best stored one by more than chance: the 95 % interval of the
     difference, of paired resamples of groups, and of trainings where there
-    are several, has to lie above 0. A stored one needs no custom op, and no
+    are several, has to lie above 0. A stored one needs no GeneratePW, and no
     arena for kernels.
 
     Args:
@@ -79,7 +79,7 @@ def choose(
     rivals = [
         index
         for index, candidate in enumerate(candidates)
-        if candidate.needs_op != chosen.needs_op
+        if candidate.generates != chosen.generates
     ]
     if not rivals:
         return Choice(best, f"Use {chosen.name}: {found}.")
@@ -97,14 +97,14 @@ def choose(
         f"[{100 * interval.low:.1f}, {100 * interval.high:.1f}] above "
         f"{candidates[rival].name}"
     )
-    if chosen.needs_op and interval.low <= 0:
+    if chosen.generates and interval.low <= 0:
         return Choice(
             rival,
             f"Use {candidates[rival].name}: "
             f"{_found(candidates[rival], scores[rival])}. "
             f"{chosen.name[0].upper()}{chosen.name[1:]} is "
             f"{difference}, which may be chance; the stored network needs no "
-            "custom op, and no arena for kernels.",
+            "GeneratePW, and no arena for kernels.",
         )
     return Choice(best, f"Use {chosen.name}: {found}, {difference}.")
 

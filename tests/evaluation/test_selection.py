@@ -15,8 +15,8 @@ def decisions(share, seed):
     return np.where(wrong, (Y + 1) % NUM_CLASSES, Y)
 
 
-def candidate(name, needs_op, share, seed=1):
-    return Candidate(f"the {name} network", needs_op, [decisions(share, seed)])
+def candidate(name, generates, share, seed=1):
+    return Candidate(f"the {name} network", generates, [decisions(share, seed)])
 
 
 def chosen(*candidates):
@@ -59,9 +59,9 @@ def test_a_stored_network_that_is_better_is_chosen_at_any_distance():
     assert "above the generated network" in choice.reason
 
 
-def runs(name, needs_op, shares):
+def runs(name, generates, shares):
     found = [decisions(share, seed) for seed, share in enumerate(shares)]
-    return Candidate(f"the {name} network", needs_op, found)
+    return Candidate(f"the {name} network", generates, found)
 
 
 def test_of_several_seeds_the_mean_decides():
