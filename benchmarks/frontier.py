@@ -19,7 +19,6 @@ import json
 import os
 import pathlib
 import re
-import subprocess
 import sys
 from collections.abc import Iterator
 from typing import Any
@@ -41,7 +40,6 @@ from keras_hypertinypw.datasets.windows import Windows
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 RESULTS = ROOT / "benchmarks/results/frontier.jsonl"
 WORK = ROOT / "build/frontier"
-_CODE_RECIPE = 3  # "How codes learn" in `frontier.md`.
 BUDGETS = (4, 8, 16, 32, 64, 128)  # In kB of 1,024 B.
 
 
@@ -89,6 +87,7 @@ def measure(cell: Cell) -> list[dict[str, Any]]:
         shape,
         len(classes),
         WORK / f"sizes_{cell.task}_{cell.contender}.json",
+        frontier_training.commit(),
     )
     budget = cell.budget_kb and cell.budget_kb * frontier_sizes.KIB
     width: int | None = task.given_width
@@ -109,17 +108,18 @@ def measure(cell: Cell) -> list[dict[str, Any]]:
     with Interpreter(content) as interpreter:
         arena_bytes = interpreter.arena_used_bytes
     schedule = task.schedule
+    origin = frontier_training.read_origin(place)
     row = {
         "family": contender.family,
         "width": width,
-        "code_recipe": _CODE_RECIPE if contender.has_codes else None,
+        "code_recipe": origin["code_recipe"],
         "file_bytes": len(content),
         "op_code_bytes": code_bytes,
         "arena_bytes": arena_bytes,
         "macs": frontier_sizes.multiply_accumulates(content),
         "synthesis_macs": frontier_sizes.synthesis_macs(content),
         "epochs": schedule.float_epochs + schedule.quantized_epochs,
-        "commit": _commit(),
+        "commit": origin["commit"],
         "command": f"python benchmarks/frontier.py --only='^{cell}$'"
         f" --seeds={cell.seed}",
     }
@@ -141,13 +141,6 @@ def folder(task: str, contender: str, width: int, seed: int) -> pathlib.Path:
 def load(task: str) -> dict[str, Windows]:
     """Returns the windows of a task by split."""
     return {split: TASKS[task].load(split) for split in SPLITS}
-
-
-def _commit() -> str:
-    output = subprocess.check_output(
-        ["git", "rev-parse", "--short", "HEAD"], text=True, cwd=ROOT
-    )
-    return output.strip()
 
 
 def finished() -> set[Cell]:

@@ -67,6 +67,7 @@ def untrained_sizes(
     input_shape: tuple[int, ...],
     num_classes: int,
     path: pathlib.Path,
+    commit: str,
 ) -> width_search.KnownSizes:
     """Returns the sizes of untrained files, kept in a file between runs.
 
@@ -76,12 +77,13 @@ def untrained_sizes(
         input_shape: Of the networks, without the batch.
         num_classes: Of the networks.
         path: Of the file that keeps sizes.
+        commit: Whose sizes they are.
     """
 
     def build(width: int) -> bytes:
         return untrained_file(task, contender, input_shape, num_classes, width)
 
-    return width_search.KnownSizes(path, build)
+    return width_search.KnownSizes(path, build, {"commit": commit})
 
 
 def widest(

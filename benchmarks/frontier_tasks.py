@@ -3,7 +3,7 @@
 MIT-BIH V-versus-rest is the four-class network with t* on its probability of
 V, so it is scored beside "mitdb" and trained once. "mitdb_beats" splits beats
 at random, patients mixed: a test of capacity, not of generalization.
-"arabic_40_wide" is the pair at the paper's scale: twenty times the multiply-
+"arabic_40_wide" is the pair at the paper's scale: 18 times the multiply-
 accumulates, so fewer epochs, for both alike.
 """
 

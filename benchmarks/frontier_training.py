@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import json
 import pathlib
+import subprocess
 from collections.abc import Mapping
 from typing import Any
 
@@ -22,6 +24,7 @@ from keras_hypertinypw.datasets.windows import Windows
 from keras_hypertinypw.files import write_atomically, write_json
 from keras_hypertinypw.interpreter import Interpreter
 
+_CODE_RECIPE = 3  # "How codes learn" in `frontier.md`.
 _COMPARED = 64  # Windows.
 
 
@@ -43,8 +46,8 @@ def run(
         width: Channels of the network.
         seed: Of training.
         data: Windows by split.
-        folder: Keeps checkpoints, `model.tflite`, `logits.npz` and
-            `scores.json`, which is written last.
+        folder: Keeps `origin.json`, what `read_origin` returns, checkpoints,
+            `model.tflite`, `logits.npz` and, written last, `scores.json`.
 
     Returns:
         Scores by the task of a row, see `frontier_tasks.scores`.
@@ -52,6 +55,10 @@ def run(
     path = folder / "scores.json"
     if path.exists():
         return json.loads(path.read_text())
+    origin = folder / "origin.json"
+    if not origin.exists():
+        recipe = _CODE_RECIPE if contender.has_codes else None
+        write_json(origin, {"code_recipe": recipe, "commit": commit()})
     windows, validation, test = (data[split] for split in SPLITS)
     schedule = dataclasses.replace(
         task.schedule,
@@ -78,6 +85,32 @@ def run(
     np.savez_compressed(folder / "logits.npz", **logits)
     write_json(path, result)
     return result
+
+
+def read_origin(folder: pathlib.Path) -> dict[str, Any]:
+    """Returns by which commit, and how codes learn there, a training began.
+
+    Raises:
+        RuntimeError: If the folder is of before that was kept.
+    """
+    path = folder / "origin.json"
+    if not path.exists():
+        raise RuntimeError(
+            f"{folder}: expected origin.json, which says by which commit a "
+            "network was trained. Received: none. Remove the folder, to train "
+            "it again."
+        )
+    return json.loads(path.read_text())
+
+
+@functools.lru_cache(maxsize=1)  # What runs stays what was loaded.
+def commit() -> str:
+    """Returns the short hash of the commit that is checked out."""
+    root = pathlib.Path(__file__).parent
+    output = subprocess.check_output(
+        ["git", "rev-parse", "--short", "HEAD"], text=True, cwd=root
+    )
+    return output.strip()
 
 
 def score(

@@ -121,8 +121,8 @@ def _at_most(name: str, value: object, limit: int) -> int:
 class WeightGenerator(BaseGenerator):
     """Micro-MLP that makes kernels from codes; one for a whole model.
 
-    The defaults, one bit of code a weight, are those of the generator with
-    the best accuracy at equal bytes, in files of 16 kB and more
+    The defaults, one bit of code a weight, are those of the generator that
+    was best of those tried at equal bytes, in files of 16 kB and more
     (`python benchmarks/frontier.py`).
 
     Args:

@@ -62,9 +62,10 @@ def complete_schedule(values: dict[str, Any]) -> dict[str, Any]:
 class RunConfig:
     """Everything that decides a run's result, beside the data's files.
 
-    By default the generator with the best accuracy at equal bytes, of 16 kB
-    and more (`python benchmarks/frontier.py`). The networks measured there have
-    one scale a kernel, too, and narrow biases, as those of `hypertinypw fit`.
+    By default the generator that was best of those tried at equal bytes, of
+    16 kB and more (`python benchmarks/frontier.py`). The networks measured
+    there have one scale a kernel, too, and narrow biases, as those of
+    `hypertinypw fit`.
 
     Attributes:
         dataset: Name of the data set, a key of `tasks.TASKS`.
