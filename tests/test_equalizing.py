@@ -34,6 +34,18 @@ def one_scale(**options):
     return hyper(5, per_channel=False, **options)
 
 
+def require_same_function(model, rewritten):
+    x = keras_models.noise((3, 12, 12, 4))
+    expected = model(x)
+    assert np.std(expected) > 0.01
+    np.testing.assert_allclose(
+        rewritten(x),
+        expected,
+        rtol=TOLERANCE,
+        atol=TOLERANCE * np.abs(expected).max(),
+    )
+
+
 def rebuilt(parts):
     return [part.__class__.from_config(part.get_config()) for part in parts]
 
@@ -48,15 +60,7 @@ def test_the_function_stays(behind, use_bias):
         layers.ReLU(),
         *rebuilt(behind),
     )
-    x = keras_models.noise((3, 12, 12, 4))
-    expected = model(x)
-    assert np.std(expected) > 0.01
-    np.testing.assert_allclose(
-        rewrite(model)(x),
-        expected,
-        rtol=TOLERANCE,
-        atol=TOLERANCE * np.abs(expected).max(),
-    )
+    require_same_function(model, rewrite(model))
 
 
 def test_the_scale_is_the_mean_size_of_all():
@@ -104,15 +108,7 @@ def test_channels_that_stand_out_leave_the_others_exact(gamma):
     depthwise = model.layers[4].depthwise_kernel
     small = np.less(gamma, 0.1)
     depthwise.assign(depthwise * np.where(small, 0, 1)[:, np.newaxis])
-    x = keras_models.noise((3, 12, 12, 4))
-    expected = model(x)
-    assert np.std(expected) > 0.01
-    np.testing.assert_allclose(
-        rewrite(model)(x),
-        expected,
-        rtol=TOLERANCE,
-        atol=TOLERANCE * np.abs(expected).max(),
-    )
+    require_same_function(model, rewrite(model))
 
 
 @pytest.mark.parametrize(
@@ -172,15 +168,7 @@ def test_stored_kernels_are_balanced(kind, behind, use_bias):
     rewritten = rewrite(model, kernel_per_channel=False)
     assert imbalance(rewrite(model)) > 0.1
     assert imbalance(rewritten) < 1e-5
-    x = keras_models.noise((3, 12, 12, 4))
-    expected = model(x)
-    assert np.std(expected) > 0.01
-    np.testing.assert_allclose(
-        rewritten(x),
-        expected,
-        rtol=TOLERANCE,
-        atol=TOLERANCE * np.abs(expected).max(),
-    )
+    require_same_function(model, rewritten)
 
 
 def test_channels_of_no_size_leave_the_others_balanced():
