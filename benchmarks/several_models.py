@@ -4,7 +4,7 @@
 
 Reads the rows of `frontier.py`. For each task `stored` is the network (int8 or
 int4, of any width) that is best on validation, and `smallest` the smallest of
-any kind, generated or not, that is at most half a point below it there.
+any kind, generated or not, that is as good there: half a point may be chance.
 `shared` networks have one fixed random generator, which the firmware holds
 once. Their files, which `frontier.py` left in `build/frontier/`, run in TFLM
 against their materialized twins; where they are gone, what was measured of
@@ -38,7 +38,6 @@ _KINDS = {
     "shared": "all three, the generator, and the op",
 }
 _SEED = 0
-_TOLERANCE = 0.005  # Of macro-F1, on validation.
 _FIXED = "gen_1_fixed"
 _PLACE = ("task", "contender", "width", "seed")
 _SHARED = ("generator_bytes", "shared_file_bytes")
@@ -57,12 +56,12 @@ def choose(rows: list[Row], task: str) -> dict[str, Row]:
         (row for row in rows if row["family"] in ("stored_int8", "int4")),
         key=lambda row: row["val_macro_f1"],
     )
-    least = stored["val_macro_f1"] - _TOLERANCE
     good = [
         row
         for row in rows
         # TFLM's decompression is code of its own.
-        if row["val_macro_f1"] >= least and row["family"] != "lut"
+        if row["val_macro_f1"] >= stored["val_macro_f1"]
+        and row["family"] != "lut"
     ]
     (fixed,) = (row for row in rows if row["contender"] == _FIXED)
     return {
