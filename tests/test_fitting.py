@@ -7,7 +7,13 @@ import numpy as np
 import pytest
 from tqdm import tqdm
 
-from keras_hypertinypw import cli, fit_report, fitting
+from keras_hypertinypw import (
+    cli,
+    fit_kinds,
+    fit_report,
+    fit_search,
+    fitting,
+)
 from keras_hypertinypw.errors import ConversionError
 from keras_hypertinypw.interpreter import Interpreter
 from keras_hypertinypw.op_size import op_code_bytes
@@ -69,7 +75,7 @@ def test_the_chosen_file_is_the_one_that_was_scored(fitted):
     validation = TASKS["synthetic"].load("validation")
     with Interpreter(content) as interpreter:
         decisions = interpreter.predict(validation.x).argmax(axis=1)
-    score = fitting.macro_f1(validation, decisions)
+    score = fit_search.macro_f1(validation, decisions)
     assert score == best
     mean = f"macro-F1 {row['val_macro_f1']:.3f} on validation, the mean of 2"
     assert mean in result["reason"]
@@ -88,7 +94,7 @@ def test_a_finished_fit_is_not_trained_again(fitted, monkeypatch):
     def refuse(*_, **__):
         raise AssertionError("trained again")
 
-    monkeypatch.setattr(fitting, "untrained_file", refuse)
+    monkeypatch.setattr(fit_search, "untrained_file", refuse)
     monkeypatch.setattr("tf_keras.Model.fit", refuse)
     again = fit(folder)
     assert again["kinds"] == result["kinds"]
@@ -121,11 +127,11 @@ def test_a_summary_of_one_seed_says_how_to_train_more(fitted):
     assert "With --num_seeds=3 means decide" in text
 
 
-@pytest.mark.parametrize("kind", fitting.KINDS)
+@pytest.mark.parametrize("kind", fit_kinds.KINDS)
 def test_the_command_trains_the_same_network(kind):
     schedule = dataclasses.replace(SCHEDULE, batch_size=128)
     base = RunConfig(schedule=schedule)
-    config = fitting.configure(base, fitting.KINDS[kind], 20)
+    config = fit_search.configure(base, fit_kinds.KINDS[kind], 20)
     out = pathlib.Path("a folder")
     line = fit_report.train_command(config, out, "some data")
     options = cli.build_parser().parse_args(shlex.split(line)[1:])
@@ -157,19 +163,19 @@ def test_a_trained_file_that_is_too_large_is_followed_by_a_narrower_one(
         trained.append((config.width, config.schedule.seed))
         grown = 100 if len(trained) == 2 else 0
         content = bytes(100 * config.width + grown)
-        return fitting.Run(config, content, np.zeros(3), 0.5, 0)
+        return fit_search.Run(config, content, np.zeros(3), 0.5, 0)
 
-    monkeypatch.setattr(fitting, "_train", train)
+    monkeypatch.setattr(fit_search, "_train", train)
     monkeypatch.setattr(
-        fitting, "_untrained", lambda *arguments: bytes(100 * arguments[-1])
+        fit_search, "_untrained", lambda *arguments: bytes(100 * arguments[-1])
     )
     base = RunConfig(schedule=SCHEDULE)
-    search = fitting._Search("int4", base, 4064, None, tmp_path)
+    search = fit_search.Search("int4", base, 4064, None, tmp_path)
     bar = tqdm(disable=True)
     assert len(search.train([5, 6], None, None, bar)) == 2
     assert trained == [(40, 5), (40, 6), (39, 5), (39, 6)]
     # What was learned of sizes is kept.
-    again = fitting._Search("int4", base, 4064, None, tmp_path)
+    again = fit_search.Search("int4", base, 4064, None, tmp_path)
     assert again.width() == 39
 
 

@@ -34,6 +34,7 @@ KERAS_WORLD = {
     "equalizing",
     "fake_quant",
     "fit_report",
+    "fit_search",
     "fitting",
     "folding",
     "freezing",
