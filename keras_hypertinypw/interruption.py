@@ -6,7 +6,7 @@ import contextlib
 import signal
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from types import FrameType
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)  # Terminals; batch systems.
@@ -40,19 +40,13 @@ def noted() -> Iterator[list[int]]:
         else:
             report(dropped)
 
-    handlers = {
-        number: signal.signal(number, note)
-        for number in (*_SIGNALS, signal.SIGALRM)
-        if signal.getsignal(number) is not signal.SIG_IGN
-    }
-    sys.unraisablehook = raise_again
-    try:
-        yield received
-    finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        sys.unraisablehook = report
-        for number, handler in handlers.items():
-            signal.signal(number, handler)
+    with _handled_by(note, (*_SIGNALS, signal.SIGALRM)):
+        sys.unraisablehook = raise_again
+        try:
+            yield received
+        finally:
+            signal.setitimer(signal.ITIMER_REAL, 0)
+            sys.unraisablehook = report
 
 
 @contextlib.contextmanager
@@ -67,15 +61,27 @@ def held() -> Iterator[None]:
         yield
         return
     received: list[int] = []
-    handlers = {
-        number: signal.signal(number, lambda number, _: received.append(number))
-        for number in _SIGNALS
+    try:
+        with _handled_by(lambda number, _: received.append(number), _SIGNALS):
+            yield
+    finally:
+        for number in received:
+            signal.raise_signal(number)
+
+
+@contextlib.contextmanager
+def _handled_by(
+    handler: Callable[[int, FrameType | None], None],
+    numbers: Iterable[signal.Signals],
+) -> Iterator[None]:
+    """Sets the handler of signals, but of ignored ones, until the end."""
+    before = {
+        number: signal.signal(number, handler)
+        for number in numbers
         if signal.getsignal(number) is not signal.SIG_IGN
     }
     try:
         yield
     finally:
-        for number, handler in handlers.items():
-            signal.signal(number, handler)
-        for came in received:
-            signal.raise_signal(came)
+        for number, earlier in before.items():
+            signal.signal(number, earlier)

@@ -34,6 +34,17 @@ def one_scale(**options):
     return hyper(5, per_channel=False, **options)
 
 
+def normalized(*behind, **options):
+    """One scale for all filters, which a normalization made differ."""
+    return chain(
+        (12, 12, 4),
+        one_scale(**options),
+        layers.BatchNormalization(),
+        layers.ReLU(),
+        *behind,
+    )
+
+
 def require_same_function(model, rewritten):
     x = keras_models.noise((3, 12, 12, 4))
     expected = model(x)
@@ -53,13 +64,7 @@ def rebuilt(parts):
 @pytest.mark.parametrize("behind", BEHIND.values(), ids=BEHIND)
 @pytest.mark.parametrize("use_bias", [False, True])
 def test_the_function_stays(behind, use_bias):
-    model = chain(
-        (12, 12, 4),
-        one_scale(use_bias=use_bias),
-        layers.BatchNormalization(),
-        layers.ReLU(),
-        *rebuilt(behind),
-    )
+    model = normalized(*rebuilt(behind), use_bias=use_bias)
     require_same_function(model, rewrite(model))
 
 
@@ -75,13 +80,7 @@ def test_the_scale_is_the_mean_size_of_all():
 
 
 def test_a_channel_of_no_size_does_not_blow_up_the_others():
-    model = chain(
-        (12, 12, 4),
-        one_scale(),
-        layers.BatchNormalization(),
-        layers.ReLU(),
-        layers.DepthwiseConv2D(3),
-    )
+    model = normalized(layers.DepthwiseConv2D(3))
     norm = model.layers[2]
     norm.gamma.assign([0, 1, 1, 1, 1])
     names = {type(layer): layer for layer in rewrite(model).layers}
@@ -96,13 +95,7 @@ def test_a_channel_of_no_size_does_not_blow_up_the_others():
     ids=str,
 )
 def test_channels_that_stand_out_leave_the_others_exact(gamma):
-    model = chain(
-        (12, 12, 4),
-        one_scale(),
-        layers.BatchNormalization(),
-        layers.ReLU(),
-        layers.DepthwiseConv2D(3),
-    )
+    model = normalized(layers.DepthwiseConv2D(3))
     model.layers[2].gamma.assign(gamma)
     # Nothing behind reads those that are too small to be exact.
     depthwise = model.layers[4].depthwise_kernel
