@@ -1,9 +1,10 @@
-"""What synthesis costs in the networks of 128 channels, under callgrind.
+"""What synthesis costs in the frontier's networks, under callgrind.
 
     python benchmarks/frontier_synthesis.py
 
-Counts the instructions of `examples/given/`, the generated files of seed 0, as
-`boot_lazy.py` does: synthesis in the first Invoke against a later Invoke.
+Counts the instructions of `examples/given/` and `examples/equal_bytes/`, the
+generated files of seed 0, as `boot_lazy.py` does: synthesis in the first Invoke
+against a later Invoke. The op is the usual one, which all of them run with.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ import boot_lazy
 
 from keras_hypertinypw.progress import stage
 
-EXAMPLES = boot_lazy.ROOT / "examples/given"
+EXAMPLES = boot_lazy.ROOT / "examples"
 
 
 def measure(path: pathlib.Path) -> dict[str, int | float]:
@@ -33,7 +34,11 @@ def measure(path: pathlib.Path) -> dict[str, int | float]:
 def main() -> None:
     """Prints one JSON object."""
     found = {}
-    for path in sorted(EXAMPLES.glob("*.tflite")):
+    paths = (
+        *EXAMPLES.glob("given/*.tflite"),
+        *EXAMPLES.glob("equal_bytes/*.tflite"),
+    )
+    for path in sorted(paths):
         with stage(path.name):
             found[path.stem] = measure(path)
     sys.stdout.write(json.dumps(found) + "\n")

@@ -7,6 +7,7 @@ import math
 import pathlib
 from typing import Any
 
+import frontier_aims
 import markdown_table
 from frontier_rows import (
     FAMILIES,
@@ -30,8 +31,9 @@ COMMAND = "python benchmarks/frontier_report.py"
 def map_table(means: list[Row]) -> str:
     """Returns how far generation is above the best stored contender.
 
-    In points of macro-F1, the difference of means over seeds; in parentheses
-    how many seeds of either there are.
+    In points of macro-F1, the difference of means over seeds with its interval;
+    in parentheses how many seeds of either there are. Bold is what lies on one
+    side of 0.
     """
     cells = {(row["task"], row["budget_kb"]): row for row in means}
     budgets = sorted(
@@ -181,6 +183,7 @@ def tables() -> dict[pathlib.Path, dict[str, str]]:
             "budgets": budget_table(rows),
         },
         DETAILS: {
+            "aims": frontier_aims.table(everything, means),
             "differences": difference_table(read_differences()),
             "means": mean_table(means),
             "trainings": contender_table(everything),
@@ -219,7 +222,10 @@ def _in_map(row: Row | None) -> str:
     if row is None:
         return ""
     generated, stored = row["seeds"]
-    return f"{100 * row['difference']:+.1f} ({generated}, {stored})"
+    text = _points(row)
+    if row["ci_low"] is not None and row["ci_low"] * row["ci_high"] > 0:
+        text = f"**{text}**"
+    return f"{text} ({generated}, {stored})"
 
 
 def _points(row: Row) -> str:

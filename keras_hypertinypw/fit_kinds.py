@@ -46,7 +46,7 @@ class Kind:
 
 _STORED = {"stored": True}
 _ONE_SCALE = {"per_channel": False}
-# What wins somewhere in `benchmarks/results/frontier.jsonl`.
+# What leads somewhere in `benchmarks/frontier.md`, and `train` can make.
 KINDS = {
     "stored_int8": Kind("stored int8", 8, _STORED),
     "int4": Kind("int4", 4, _STORED),

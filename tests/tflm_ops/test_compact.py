@@ -2,10 +2,13 @@
 
 import fuzzing
 import numpy as np
+import pytest
 import random_specs
 import tiny_models
+from cpp_build import REPOSITORY
 
 from keras_hypertinypw import integer
+from keras_hypertinypw.op_insertion import read_specs
 
 SEED = 3011
 NUM_OPS = 2_000
@@ -37,6 +40,21 @@ def test_every_op_of_any_kind_is_exact(compact_program, tmp_path):
     signed = sum(bool(layer.row_signs.any()) for layer in layers)
     skipped = sum(layer.generator.skip_weights is not None for layer in layers)
     assert min(varied, signed, skipped) > NUM_OPS // 3
+
+
+@pytest.mark.parametrize(
+    "path",
+    sorted((REPOSITORY / "examples/equal_bytes").glob("*.tflite")),
+    ids=lambda path: path.stem,
+)
+def test_kernels_of_the_frontiers_networks_are_exact(
+    compact_program, tmp_path, path
+):
+    layers = list(read_specs(path.read_bytes()))
+    assert len(layers) == 4
+    records = executions(compact_program, tmp_path / "corpus.bin", layers)
+    for layer, record in zip(layers, records, strict=True):
+        assert record.kernel == integer.synthesize(layer).tobytes()
 
 
 def test_a_full_arena_is_refused(compact_program, tmp_path):

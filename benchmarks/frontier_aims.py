@@ -1,0 +1,212 @@
+"""What the frontier aimed at, and what was reached, from its rows."""
+
+from __future__ import annotations
+
+import json
+import statistics
+from collections.abc import Iterator
+from typing import Any
+
+import markdown_table
+from frontier_rows import FOLDER, TITLES, Row
+
+HEADER = "| Aim | Where | Measured | Reached |"
+LEAST_LEAD = 0.01
+_GIVEN = "gen_1"
+_GIVEN_TASKS = ("arabic_40", "speech_v1", "mitdb", "mitdb_v")
+# Of what is measured, in the units of it.
+MOST_GIVEN_SHARE = 0.6  # Of the file in four bits.
+MOST_GIVEN_LOSS = 0.005  # In macro-F1.
+MOST_LOSS = 0.003
+MOST_FIRMWARE_SHARE = 0.6
+MOST_UPDATE_SHARE = 0.3
+LEAST_RATIO = 6.31
+LEAST_PAIR_SHARE = 0.95
+LEAST_RATE = 0.85  # Sensitivity and specificity.
+Line = tuple[str, str, str, bool]
+
+
+def table(rows: list[Row], means: list[Row]) -> str:
+    """Returns every aim, cell by cell.
+
+    Args:
+        rows: All trainings.
+        means: `frontier_differences.py`'s means of seeds.
+    """
+    lines = markdown_table.head(HEADER)
+    for aim, where, measured, reached in aims(rows, means):
+        verdict = "yes" if reached else "**no**"
+        lines.append(f"| {aim} | {where} | {measured} | {verdict} |")
+    return "\n".join(lines)
+
+
+def aims(rows: list[Row], means: list[Row]) -> Iterator[Line]:
+    """Yields aim, cell, what was measured there, and whether it is enough."""
+    yield from _given(rows)
+    yield from _equal_bytes(means)
+    yield from _firmware(rows)
+    yield from _pair(rows)
+    yield _ventricular(rows)
+
+
+def _given(rows: list[Row]) -> Iterator[Line]:
+    files = {
+        (row["task"], row["contender"]): row["file_bytes"]
+        for row in rows
+        if row["budget_kb"] is None and row["seed"] == 0
+    }
+    for task in _GIVEN_TASKS[:-1]:  # "V or not" is a second score of a file.
+        share = files[task, _GIVEN] / files[task, "int4"]
+        yield (
+            f"given network: at most {MOST_GIVEN_SHARE} of the file in four "
+            "bits",
+            TITLES[task],
+            f"{share:.2f}",
+            share <= MOST_GIVEN_SHARE,
+        )
+    for task in _GIVEN_TASKS:
+        medians = [
+            _median(rows, task, contender)
+            for contender in (_GIVEN, "stored_int8")
+        ]
+        if None not in medians:
+            difference = medians[0] - medians[1]
+            yield (
+                "given network: medians of three seeds at most 0.5 point below "
+                "int8",
+                TITLES[task],
+                f"{100 * difference:+.1f}",
+                difference >= -MOST_GIVEN_LOSS,
+            )
+
+
+def _median(rows: list[Row], task: str, contender: str) -> float | None:
+    """Returns that of the given network, None if it was not trained."""
+    return statistics.median(
+        [
+            row["macro_f1"]
+            for row in rows
+            if (row["task"], row["contender"]) == (task, contender)
+            and row["budget_kb"] is None
+        ]
+        or [None]
+    )
+
+
+def _equal_bytes(means: list[Row]) -> Iterator[Line]:
+    cells = [row for row in means if row["budget_kb"] is not None]
+    for row in sorted(
+        cells,
+        key=lambda row: (list(TITLES).index(row["task"]), row["budget_kb"]),
+    ):
+        yield (
+            "equal bytes: at most 0.3 point below the best stored network",
+            _cell(row),
+            f"{100 * row['difference']:+.1f}",
+            row["difference"] >= -MOST_LOSS,
+        )
+    leading = [
+        _cell(row)
+        for row in cells
+        if row["difference"] >= LEAST_LEAD
+        and row["ci_low"] is not None
+        and row["ci_low"] > 0
+    ]
+    yield (
+        "equal bytes: 1.0 point above, and the interval above 0, in three "
+        "cells",
+        "; ".join(leading),
+        str(len(leading)),
+        len(leading) >= 3,
+    )
+
+
+def _cell(row: Row) -> str:
+    return f"{TITLES[row['task']]}, {row['budget_kb']} kB"
+
+
+def _firmware(rows: list[Row]) -> Iterator[Line]:
+    found = _read("several_models.json")
+    totals = found["totals"]
+    share = totals["smallest"] / totals["stored"]
+    yield (
+        f"three models in one firmware: at most {MOST_FIRMWARE_SHARE} of the "
+        "best stored ones",
+        "four classes, 40 words, nine words",
+        f"{share:.2f}",
+        share <= MOST_FIRMWARE_SHARE,
+    )
+    loss = max(
+        networks["stored"]["macro_f1"] - networks["smallest"]["macro_f1"]
+        for networks in found["networks"].values()
+    )
+    yield (
+        "three models in one firmware: each at most 0.5 point below",
+        "the same",
+        f"{-100 * loss:+.1f}",
+        loss <= MOST_GIVEN_LOSS,
+    )
+    update = _read("codes_update.json")
+    (stored,) = (
+        row["file_bytes"]
+        for row in rows
+        if (row["task"], row["contender"]) == ("arabic_40", "int4")
+        and (row["budget_kb"], row["seed"]) == (None, 0)
+    )
+    share = update["patch_bytes"] / stored
+    yield (
+        f"an update of one model: at most {MOST_UPDATE_SHARE} of its stored "
+        "file",
+        "40 words, 128 channels, four bits",
+        f"{share:.2f}",
+        share <= MOST_UPDATE_SHARE,
+    )
+
+
+def _pair(rows: list[Row]) -> Iterator[Line]:
+    pair = {
+        row["family"]: row for row in rows if row["task"] == "arabic_40_wide"
+    }
+    stored, generated = pair["stored_int8"], pair["generated"]
+    ratio = _flash(stored) / _flash(generated)
+    share = generated["macro_f1"] / stored["macro_f1"]
+    where = f"40 words, {stored['width']} channels"
+    yield (
+        f"the paper's size: {LEAST_RATIO} times fewer bytes",
+        where,
+        f"{ratio:.1f}",
+        ratio >= LEAST_RATIO,
+    )
+    yield (
+        f"the paper's size: {LEAST_PAIR_SHARE:.0%} of the macro-F1",
+        where,
+        f"{share:.0%}",
+        share >= LEAST_PAIR_SHARE,
+    )
+
+
+def _flash(row: Row) -> int:
+    return row["file_bytes"] + row["op_code_bytes"]
+
+
+def _ventricular(rows: list[Row]) -> Line:
+    chosen = max(
+        (
+            row
+            for row in rows
+            if (row["task"], row["family"]) == ("mitdb_v", "generated")
+            and row["budget_kb"] == 32
+        ),
+        key=lambda row: row["val_macro_f1"],
+    )
+    rates = chosen["sensitivity"], chosen["specificity"]
+    return (
+        f"V or not, 32 kB: sensitivity and specificity {LEAST_RATE}",
+        f"{chosen['contender']}, seed {chosen['seed']}, best on validation",
+        f"{rates[0]:.2f} and {rates[1]:.2f}",
+        min(rates) >= LEAST_RATE,
+    )
+
+
+def _read(name: str) -> dict[str, Any]:
+    return json.loads((FOLDER / name).read_text())
