@@ -35,7 +35,7 @@ RESULTS = pathlib.Path(__file__).parent / "results" / "several_models.json"
 HEADER = "| Networks | Task | Kernels (width) | Macro-F1 | Flash | Arena |"
 _KINDS = {
     "stored": "all three",
-    "smaller stored": "all three, and the op",
+    "smaller stored": "all three",
     "smallest": "all three, and the ops",
     "shared": "all three, the generator, and the op",
 }

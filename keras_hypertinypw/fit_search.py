@@ -24,7 +24,12 @@ from keras_hypertinypw.progress import stage
 from keras_hypertinypw.run_config import RunConfig, Schedule
 from keras_hypertinypw.slim import slim
 from keras_hypertinypw.tasks import Task
-from keras_hypertinypw.width_search import KnownSizes, untrained_file, widest
+from keras_hypertinypw.width_search import (
+    MARGIN,
+    KnownSizes,
+    untrained_file,
+    widest,
+)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -91,9 +96,9 @@ class Search:
         )
 
     def least_bytes(self) -> int:
-        """Returns what the smallest network takes, its ops included."""
+        """Returns the least budget: the smallest network, ops and a margin."""
         smallest = self._sizes.measure(self._kind.least_width)
-        return smallest + self._kind.code_bytes
+        return smallest + self._kind.code_bytes + MARGIN
 
     def train(
         self, seeds: Sequence[int], validation: Windows, task: Task, bar: tqdm

@@ -121,11 +121,12 @@ def fit(
         Fitted(name, found) for name, found in runs_by_kind.items() if found
     ]
     if not fitted:
-        smallest = min(search.least_bytes() for search in searches.values())
+        least = min(search.least_bytes() for search in searches.values())
+        more = "" if len(searches) == len(KINDS) else ", or try more kinds"
         raise ConversionError(
             "Expected a budget that holds a network. Received: "
-            f"{budget:,} B; the smallest one takes {smallest:,} B. Raise the "
-            "budget."
+            f"{budget:,} B; the smallest one needs {least:,} B. Raise the "
+            f"budget{more}."
         )
     choice = selection.choose(
         [

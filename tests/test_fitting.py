@@ -193,7 +193,7 @@ def test_sizes_of_something_else_are_measured_anew(tmp_path):
 
 
 def test_a_budget_that_holds_nothing_is_refused(tmp_path):
-    with pytest.raises(ConversionError, match="the smallest one takes"):
+    with pytest.raises(ConversionError, match="the smallest one needs"):
         fit(tmp_path, budget=1024)
     assert not (tmp_path / "model.tflite").exists()
 

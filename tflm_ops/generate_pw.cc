@@ -19,7 +19,9 @@ int8_t DecodeLevel(const uint8_t* codes, int code_bits, int32_t index) {
 
 int32_t DotS8(const int8_t* inputs, const int8_t* weights, int32_t num_in) {
   int32_t sum = 0;
-  for (int32_t i = 0; i < num_in; ++i) sum += inputs[i] * weights[i];
+  do {  // No layer is empty.
+    sum += *inputs++ * *weights++;
+  } while (--num_in != 0);
   return sum;
 }
 

@@ -1,4 +1,4 @@
-"""What tflm_ops/README.md says about messages and flash."""
+"""What tflm_ops/README.md says about messages, flash and instructions."""
 
 import json
 import re
@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 
+import benchmark_modules
 import pytest
 from cpp_build import (
     REPOSITORY,
@@ -48,21 +49,35 @@ def test_the_readme_explains_every_message():
     assert [message for message, _ in rows("Error messages")] == errors
 
 
-def test_the_readme_has_the_current_flash():
+def printed(script):
+    """Returns what a benchmark prints of the compiler that is quoted."""
     version = subprocess.check_output(
         [arm_tool("g++"), "-dumpversion"], text=True
     )
     if not version.startswith("12.2"):
         pytest.skip(f"The README quotes GCC 12.2. This is {version.strip()}.")
-    script = REPOSITORY / "benchmarks/op_size.py"
-    printed = subprocess.check_output([sys.executable, script], text=True)
-    sizes, builds = json.loads(printed).values()
+    path = REPOSITORY / "benchmarks" / script
+    return json.loads(subprocess.check_output([sys.executable, path]))
+
+
+def test_the_readme_has_the_current_instructions():
+    if missing := benchmark_modules.load("board").missing_packages():
+        pytest.skip(f"Install the Debian packages {missing}.")
+    instructions = printed("op_speed.py")
+    assert instructions.keys() == json.loads(op_size.RECORD.read_text()).keys()
+    assert [row[3] for row in rows("Builds")] == [
+        f"{number:.2f}" for number in instructions.values()
+    ]
+
+
+def test_the_readme_has_the_current_flash():
+    sizes, builds = printed("op_size.py").values()
     assert [[name.strip("`"), size] for name, size in rows("Flash")] == [
         [name, f"{size:,} B"] for name, size in sizes.items()
     ]
     assert f"takes {sizes['widen_bias_op']} B" in WIDEN_BIAS
     assert builds == json.loads(op_size.RECORD.read_text())
-    assert [row[1:] for row in rows("Builds")] == [
+    assert [row[1:3] for row in rows("Builds")] == [
         [f"{size:,} B" for size in found.values()] for found in builds.values()
     ]
     assert f"{builds['unchecked']['widen_bias']} B)" in WIDEN_BIAS
