@@ -30,6 +30,7 @@ def load_and_quantize(
             f"float .keras file. Received: '{path}'. A .tflite file cannot be "
             "converted again."
         )
+    model = load_model(path)
     if calibration_path is None:
         raise ConversionError(
             "Expected --calibration_data with a .keras file, to set the "
@@ -37,7 +38,6 @@ def load_and_quantize(
             "with numpy.save and name the file."
         )
     inputs = load_array("--calibration_data", calibration_path)
-    model = load_model(path)
     expected = tuple(model.inputs[0].shape[1:])
     if inputs.shape[1:] != expected:
         raise ConversionError(

@@ -183,8 +183,7 @@ def keras_3_file(folder):
     model = keras_3.Model(inputs, keras_3.layers.Conv1D(3, 1)(inputs))
     model.save(folder / "keras_3.keras")
     content = (folder / "keras_3.keras").read_bytes()
-    flag = calibration(folder, np.ones((9, 64, 3)))
-    return convert(folder, flag, model=content)
+    return convert(folder, model=content)
 
 
 @COMMANDS.fault("`convert` of a `.tflite` file")
