@@ -19,7 +19,7 @@ int8_t DecodeLevel(const uint8_t* codes, int code_bits, int32_t index) {
 
 int32_t DotS8(const int8_t* inputs, const int8_t* weights, int32_t num_in) {
   int32_t sum = 0;
-  do {  // No layer is empty.
+  do {  // The format has no layer without inputs.
     sum += *inputs++ * *weights++;
   } while (--num_in != 0);
   return sum;

@@ -23,7 +23,7 @@ inline int32_t ReadU16(const uint8_t* bytes) {
 [[gnu::noinline]] static int32_t DotS8(const int8_t* inputs,
                                        const int8_t* weights, int32_t num_in) {
   int32_t sum = 0;
-  int32_t i = num_in - 1;  // Downwards: no comparison with -Os.
+  int32_t i = num_in - 1;  // At least 0. Downwards: no comparison with -Os.
   do {
     sum += inputs[i] * weights[i];
   } while (--i >= 0);

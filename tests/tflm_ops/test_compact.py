@@ -43,14 +43,15 @@ def test_every_op_of_any_kind_is_exact(compact_program, tmp_path):
 
 
 @pytest.mark.parametrize(
-    "path",
-    sorted((REPOSITORY / "examples/equal_bytes").glob("*.tflite")),
-    ids=lambda path: path.stem,
+    "name",
+    ["arabic_40_8kb", "arabic_40_16kb", "arabic_40_32kb", "speech_v1_8kb"],
 )
 def test_kernels_of_the_frontiers_networks_are_exact(
-    compact_program, tmp_path, path
+    compact_program, tmp_path, name
 ):
+    path = REPOSITORY / f"examples/equal_bytes/{name}.tflite"
     layers = list(read_specs(path.read_bytes()))
+
     assert len(layers) == 4
     records = executions(compact_program, tmp_path / "corpus.bin", layers)
     for layer, record in zip(layers, records, strict=True):
