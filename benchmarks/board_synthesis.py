@@ -7,8 +7,10 @@ from collections.abc import Sequence
 
 import board
 import numpy as np
+import op_size
 from board_file import synthesis_cases
 
+from keras_hypertinypw.op_size import Build
 from keras_hypertinypw.spec import (
     DenseSpec,
     GeneratorSpec,
@@ -27,6 +29,16 @@ def build(
         optimization=optimization,
         flags=flags,
     )
+
+
+def build_of(
+    program: pathlib.Path, build_name: Build, *, optimization: str = "-O2"
+) -> pathlib.Path:
+    """Compiles `synthesis.cc` with the op as one of `op_size.BUILDS`."""
+    sources, flags = op_size.BUILDS[build_name]
+    if sources == op_size.COMPACT_SOURCES:
+        flags = (*flags, board.COMPACT_FLAG)
+    return build(program, *flags, optimization=optimization)
 
 
 def count(

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import collections
 import json
+import math
 import pathlib
 import statistics
 from typing import Any
@@ -52,6 +53,11 @@ def rank(seeds: list[Row]) -> tuple[bool, float]:
     One seed may be lucky: contenders of several go before those of one.
     """
     return len(seeds) > 1, mean(seeds, "val_macro_f1")
+
+
+def order(row: Row) -> tuple[float, ...]:
+    """Sorts lines by task and budget, the given network last."""
+    return list(TITLES).index(row["task"]), row["budget_kb"] or math.inf
 
 
 def mean(seeds: list[Row], name: str) -> float:

@@ -13,6 +13,7 @@ from frontier_rows import (
     FAMILIES,
     TITLES,
     Row,
+    order,
     read_differences,
     read_means,
     read_rows,
@@ -110,7 +111,7 @@ def contender_table(rows: list[Row]) -> str:
 def _line_order(row: Row) -> tuple[Any, ...]:
     """Sorts contenders by place and family, then by what they are."""
     return (
-        *_order(row),
+        *order(row),
         FAMILIES.index(row["family"]),
         *(row[name] or 0 for name in ("contender", "width", "code_recipe")),
     )
@@ -123,7 +124,7 @@ def given_table(rows: list[Row]) -> str:
         "macro-F1 | Seeds |"
     )
     given = [row for row in rows if row["budget_kb"] is None]
-    given.sort(key=lambda row: (*_order(row), -row["file_bytes"]))
+    given.sort(key=lambda row: (*order(row), -row["file_bytes"]))
     lines += [
         f"| {TITLES[row['task']]} | {row['width']} | {row['contender']} | "
         f"{row['code_recipe'] or ''} | {row['file_bytes']:,} B | "
@@ -139,7 +140,7 @@ def difference_table(differences: list[Row]) -> str:
         "| Task | File and op | Seed | Generated | Recipe | Best stored | "
         "Difference |"
     )
-    for row in sorted(differences, key=lambda row: (*_order(row), row["seed"])):
+    for row in sorted(differences, key=lambda row: (*order(row), row["seed"])):
         lines.append(
             f"| {TITLES[row['task']]} | {_place(row['budget_kb'])} | "
             f"{row['seed']} | {row['generated']} | {row['code_recipe']} | "
@@ -154,7 +155,7 @@ def mean_table(means: list[Row]) -> str:
         "| Task | File and op | Generated (seeds) | Stored (seeds) | "
         "Difference of means |"
     )
-    for row in sorted(means, key=_order):
+    for row in sorted(means, key=order):
         sides = [
             f"{row[side]} {mean:.3f} ({seeds})"
             for side, mean, seeds in zip(
@@ -166,11 +167,6 @@ def mean_table(means: list[Row]) -> str:
             f"{' | '.join(sides)} | {_points(row)} |"
         )
     return "\n".join(lines)
-
-
-def _order(row: Row) -> tuple[float, ...]:
-    """Sorts lines by task and budget, the given network last."""
-    return list(TITLES).index(row["task"]), row["budget_kb"] or math.inf
 
 
 def tables() -> dict[pathlib.Path, dict[str, str]]:

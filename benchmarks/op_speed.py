@@ -19,10 +19,12 @@ import board
 import board_synthesis
 import op_size
 
+from keras_hypertinypw.op_size import Build
+
 CODE_BITS = 1
 
 
-def measure(build: str, folder: pathlib.Path) -> float:
+def measure(build: Build, folder: pathlib.Path) -> float:
     """Returns instructions for each multiply-accumulate.
 
     Args:
@@ -32,11 +34,8 @@ def measure(build: str, folder: pathlib.Path) -> float:
     Raises:
         RuntimeError: If a weight is wrong.
     """
-    sources, flags = op_size.BUILDS[build]
-    if sources == op_size.COMPACT_SOURCES:
-        flags = (*flags, board.COMPACT_FLAG)
-    program = board_synthesis.build(
-        folder / f"{build}.elf", *flags, optimization="-Os"
+    program = board_synthesis.build_of(
+        folder / f"{build}.elf", build, optimization="-Os"
     )
     spec = board_synthesis.reference_spec(CODE_BITS)
     ((is_right, instructions),) = board_synthesis.count(program, [spec])

@@ -19,10 +19,7 @@ MAX_INSTRUCTIONS_PER_MAC = 2.0
 @pytest.fixture(scope="module", params=op_size.BUILDS)
 def program(request, tmp_path_factory):
     path = tmp_path_factory.mktemp("synthesis") / "synthesis.elf"
-    sources, flags = op_size.BUILDS[request.param]
-    if sources == op_size.COMPACT_SOURCES:
-        flags = (*flags, board_synthesis.board.COMPACT_FLAG)
-    return board_synthesis.build(path, *flags)
+    return board_synthesis.build_of(path, request.param)
 
 
 def test_golden_kernels_are_exact(program):
