@@ -30,14 +30,18 @@ def load_and_quantize(
             f"float .keras file. Received: '{path}'. A .tflite file cannot be "
             "converted again."
         )
+    inputs = (
+        load_array("--calibration_data", calibration_path)
+        if calibration_path is not None
+        else None
+    )
     model = load_model(path)
-    if calibration_path is None:
+    if inputs is None:
         raise ConversionError(
             "Expected --calibration_data with a .keras file, to set the "
             "ranges of activations. Received: none. Save some hundred inputs "
             "with numpy.save and name the file."
         )
-    inputs = load_array("--calibration_data", calibration_path)
     expected = tuple(model.inputs[0].shape[1:])
     if inputs.shape[1:] != expected:
         raise ConversionError(
