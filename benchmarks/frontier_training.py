@@ -16,10 +16,10 @@ from frontier_tasks import Task
 
 from keras_hypertinypw.training import train  # isort: skip
 import numpy as np
+import tf_keras as keras
 from ai_edge_litert import interpreter as litert
 from tqdm import tqdm
 
-from keras_hypertinypw.datasets.splits import SPLITS
 from keras_hypertinypw.datasets.windows import Windows
 from keras_hypertinypw.files import write_atomically, write_json
 from keras_hypertinypw.interpreter import Interpreter
@@ -59,7 +59,33 @@ def run(
     if not origin.exists():
         recipe = _CODE_RECIPE if contender.has_codes else None
         write_json(origin, {"code_recipe": recipe, "commit": commit()})
-    windows, validation, test = (data[split] for split in SPLITS)
+    model = train_network(task, contender, width, seed, data, folder)
+    test = data["test"]
+    dense = contender.dense(model)
+    content = contender.convert(model)
+    _require_equal(content, dense, test.x[:: len(test) // _COMPARED])
+    logits, result = score(name, dense, data)
+    write_atomically(folder / "dense.tflite", dense)
+    write_atomically(folder / "model.tflite", content)
+    np.savez_compressed(folder / "logits.npz", **logits)
+    write_json(path, result)
+    return result
+
+
+def train_network(
+    task: Task,
+    contender: Contender,
+    width: int,
+    seed: int,
+    data: Mapping[str, Windows],
+    folder: pathlib.Path,
+) -> keras.Model:
+    """Trains a network, or goes on; the arguments are those of `run`.
+
+    Returns:
+        The quantized model with the weights of its best epoch.
+    """
+    windows, validation = data["train"], data["validation"]
     schedule = dataclasses.replace(
         task.schedule,
         seed=seed,
@@ -76,15 +102,7 @@ def run(
         checkpoint_dir=folder / "checkpoints",
         augment=task.augment,
     )
-    dense = contender.dense(trained.model)
-    content = contender.convert(trained.model)
-    _require_equal(content, dense, test.x[:: len(test) // _COMPARED])
-    logits, result = score(name, dense, data)
-    write_atomically(folder / "dense.tflite", dense)
-    write_atomically(folder / "model.tflite", content)
-    np.savez_compressed(folder / "logits.npz", **logits)
-    write_json(path, result)
-    return result
+    return trained.model
 
 
 def read_origin(folder: pathlib.Path) -> dict[str, Any]:
