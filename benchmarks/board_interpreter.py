@@ -28,8 +28,7 @@ from board_tflm import Tflm
 from keras_hypertinypw import ConversionError
 from keras_hypertinypw.device import DeviceFootprint, device_footprint
 from keras_hypertinypw.golden_cases import GoldenCases, golden_cases
-from keras_hypertinypw.op_insertion import read_specs
-from keras_hypertinypw.op_options import set_residencies, set_synthesis
+from keras_hypertinypw.op_options import set_compact
 
 EXAMPLES = board.TFLM_OPS.parent / "examples" / "mitdb"
 MODELS = (EXAMPLES / "generated.tflite", EXAMPLES / "stored.tflite")
@@ -173,20 +172,13 @@ def measure(
         found = run(program, model_content, cases)
         try:
             predicted = device_footprint(
-                _at_boot(model_content) if compact else model_content
+                set_compact(model_content) if compact else model_content
             )
         except ConversionError:
             return Comparison(found, None)
         size = predicted.board.required_bytes
         run(program, model_content, cases, arena_size=size)
     return Comparison(found, predicted)
-
-
-def _at_boot(model_content: bytes) -> bytes:
-    """Returns the file as the compact op reads it."""
-    count = len(read_specs(model_content))
-    cached = set_residencies(model_content, ["cached"] * count)
-    return set_synthesis(cached, "boot") if count else cached
 
 
 def table(models: dict[str, Comparison]) -> str:

@@ -7,10 +7,9 @@ from collections.abc import Sequence
 
 import board
 import numpy as np
-import op_size
 from board_file import synthesis_cases
 
-from keras_hypertinypw.op_size import Build
+from keras_hypertinypw.op_builds import MACROS, Build
 from keras_hypertinypw.spec import (
     DenseSpec,
     GeneratorSpec,
@@ -34,10 +33,10 @@ def build(
 def build_of(
     program: pathlib.Path, build_name: Build, *, optimization: str = "-O2"
 ) -> pathlib.Path:
-    """Compiles `synthesis.cc` with the op as one of `op_size.BUILDS`."""
-    sources, flags = op_size.BUILDS[build_name]
-    if sources == op_size.COMPACT_SOURCES:
-        flags = (*flags, board.COMPACT_FLAG)
+    """Compiles `synthesis.cc` with the op as one of `op_builds.BUILDS`."""
+    flags = [f"-D{name}={value}" for name, value in MACROS[build_name].items()]
+    if build_name == "compact":
+        flags.append(board.COMPACT_FLAG)
     return build(program, *flags, optimization=optimization)
 
 

@@ -18,7 +18,7 @@ from keras_hypertinypw.freezing import to_dense_tflite
 from keras_hypertinypw.generator import BaseGenerator
 from keras_hypertinypw.int4 import pack_int4
 from keras_hypertinypw.materialize import materialize
-from keras_hypertinypw.op_size import Build
+from keras_hypertinypw.op_builds import Build
 from keras_hypertinypw.runs import to_tflite
 from keras_hypertinypw.slim import slim
 

@@ -26,7 +26,8 @@ from collections.abc import Iterable
 import board
 
 from keras_hypertinypw.files import write_json
-from keras_hypertinypw.op_size import RECORD, Build
+from keras_hypertinypw.op_builds import MACROS
+from keras_hypertinypw.op_size import RECORD
 
 SOURCES = (
     "generate_pw",
@@ -37,13 +38,6 @@ SOURCES = (
 )
 COMPACT_SOURCES = ("generate_pw_compact_op",)
 WIDEN_BIAS = "widen_bias_op"
-# Sources and flags of each build, beside the flags of a release.
-BUILDS: dict[Build, tuple[tuple[str, ...], tuple[str, ...]]] = {
-    "fastest": (SOURCES, ()),
-    "small": (SOURCES, ("-DHYPERTINYPW_LANES=0",)),
-    "unchecked": (SOURCES, ("-DHYPERTINYPW_LANES=0", "-DHYPERTINYPW_CHECKS=0")),
-    "compact": (COMPACT_SOURCES, ("-DHYPERTINYPW_CHECKS=0",)),
-}
 FLAGS = (
     *("-std=c++17", "-Os", "-fno-exceptions", "-fno-rtti"),
     *("-mcpu=cortex-m4", "-mthumb", "-mfloat-abi=soft", "-DNDEBUG"),
@@ -87,8 +81,11 @@ def main() -> None:
     parser.add_argument("--write", action="store_true")
     options = parser.parse_args()
     by_build = {
-        build: measure(sources, *flags)
-        for build, (sources, flags) in BUILDS.items()
+        build: measure(
+            COMPACT_SOURCES if build == "compact" else SOURCES,
+            *(f"-D{name}={value}" for name, value in macros.items()),
+        )
+        for build, macros in MACROS.items()
     }
     builds = {
         build: {"generate_pw": sizes["sum"], "widen_bias": sizes[WIDEN_BIAS]}

@@ -17,9 +17,8 @@ import tempfile
 
 import board
 import board_synthesis
-import op_size
 
-from keras_hypertinypw.op_size import Build
+from keras_hypertinypw.op_builds import BUILDS, Build
 
 CODE_BITS = 1
 
@@ -28,7 +27,7 @@ def measure(build: Build, folder: pathlib.Path) -> float:
     """Returns instructions for each multiply-accumulate.
 
     Args:
-        build: A key of `op_size.BUILDS`.
+        build: How the op is compiled.
         folder: For the program.
 
     Raises:
@@ -51,7 +50,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         found = {
             build: round(measure(build, pathlib.Path(folder)), 2)
-            for build in op_size.BUILDS
+            for build in BUILDS
         }
     sys.stdout.write(json.dumps(found) + "\n")
 

@@ -16,7 +16,8 @@ from keras_hypertinypw.errors import ConversionError
 from keras_hypertinypw.files import require_absent, write_folder
 from keras_hypertinypw.golden_cases import golden_cases
 from keras_hypertinypw.memory_planner import align
-from keras_hypertinypw.op_options import set_synthesis
+from keras_hypertinypw.op_builds import BUILDS, Build
+from keras_hypertinypw.op_options import set_compact, set_synthesis
 from keras_hypertinypw.spec import Synthesis
 
 # On top of the prediction, which knows TFLM of 2026 as firmware builds it. The
@@ -78,6 +79,7 @@ def export_arduino(
     arena_size: int | None = None,
     sketch_name: str = "hypertinypw",
     synthesis: Synthesis | None = None,
+    op_build: Build = "fastest",
 ) -> ArduinoExport:
     """Writes a folder like an Arduino sketchbook: a sketch, and its library.
 
@@ -94,6 +96,11 @@ def export_arduino(
         sketch_name: Name of the sketch.
         synthesis: "lazy" makes cached kernels at the first inference, "boot"
             when tensors are allocated. None keeps what the file says.
+        op_build: How the ops are compiled. "fastest" makes four blocks of a
+            kernel at once, and "small" one after the other; "unchecked" does
+            not check the file either, which is an array here that ran on the
+            host. "compact" is the least flash, and what `fit` counts: it
+            makes every kernel when tensors are allocated, and keeps it.
 
     Returns:
         What was written.
@@ -103,20 +110,32 @@ def export_arduino(
             that TFLM for Arduino lacks.
         FileExistsError: If `output_dir` is there and not empty.
         OSError: If it cannot be written; then nothing is left of it.
-        ValueError: If a name or a size cannot be.
+        ValueError: If a name or a size cannot be, or the compact op is to
+            make kernels lazily.
     """
     _check_sketch_name(sketch_name)
     if arena_size is not None:
         arena_size = checks.positive_int("arena_size", arena_size)
     folder = pathlib.Path(output_dir)
     require_absent(folder)
+    op_build = checks.one_of("op_build", op_build, BUILDS)
     if synthesis is not None:
         model_content = set_synthesis(model_content, synthesis)
+    if op_build == "compact":
+        if synthesis == "lazy":
+            raise ValueError(
+                "Expected `synthesis` 'boot' or None with op_build='compact', "
+                "which makes every kernel when tensors are allocated. "
+                "Received: synthesis='lazy'. Leave one of them out."
+            )
+        model_content = set_compact(model_content)
     cases = golden_cases(model_content)
     size, comment = _choose_arena(model_content, arena_size, cases.arena_bytes)
-    sketch = sketch_files(sketch_name, model_content, cases, size, comment)
+    sketch = sketch_files(
+        sketch_name, model_content, cases, size, comment, op_build
+    )
     files = {f"{sketch_name}/{name}": data for name, data in sketch.items()}
-    for name, data in library_files(sketch_name, sketch).items():
+    for name, data in library_files(sketch_name, sketch, op_build).items():
         files[f"libraries/{LIBRARY}/{name}"] = data
     write_folder(folder, files)
     return ArduinoExport(

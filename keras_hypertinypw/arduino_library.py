@@ -6,19 +6,22 @@ from collections.abc import Mapping
 
 from keras_hypertinypw import native
 from keras_hypertinypw.arduino_sketch import TEMPLATES, render
+from keras_hypertinypw.op_builds import MACROS, Build
 from keras_hypertinypw.version import __version__
 
 LIBRARY = "HyperTinyPW"
 
 
 def library_files(
-    sketch_name: str, sketch: Mapping[str, bytes]
+    sketch_name: str, sketch: Mapping[str, bytes], op_build: Build
 ) -> Mapping[str, bytes]:
     """Returns the content of the library folder by path in it.
 
     Args:
         sketch_name: Name of the sketch, which becomes the library's example.
         sketch: Files of that sketch by name.
+        op_build: How the ops are compiled. The Arduino IDE passes no macros
+            to a library, so its sources begin with them.
 
     Raises:
         FileNotFoundError: If the installation lacks the op's sources.
@@ -32,12 +35,17 @@ def library_files(
     }
     for name in ("LICENSE", "keywords.txt"):
         files[name] = (TEMPLATES / name).read_bytes()
+    macros = "".join(
+        f"#define {name} {value}\n" for name, value in MACROS[op_build].items()
+    ).encode()
     # `host/` is not for firmware.
     for path in sorted(native.source_dir().iterdir()):
-        if path.suffix in (".h", ".cc"):
+        if path.suffix == ".h":
+            files[f"src/{path.name}"] = path.read_bytes()
+        elif path.suffix == ".cc":
             # Not every version of the Arduino IDE compiles .cc.
-            name = path.with_suffix({".cc": ".cpp"}.get(path.suffix, ".h")).name
-            files[f"src/{name}"] = path.read_bytes()
+            name = path.with_suffix(".cpp").name
+            files[f"src/{name}"] = macros + path.read_bytes()
     for name, content in sketch.items():
         files[f"examples/{sketch_name}/{name}"] = content
     return files

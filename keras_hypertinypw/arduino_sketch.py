@@ -11,6 +11,7 @@ import numpy as np
 from keras_hypertinypw import c_arrays
 from keras_hypertinypw.flatbuffer import read_model
 from keras_hypertinypw.golden_cases import GoldenCases
+from keras_hypertinypw.op_builds import Build
 from keras_hypertinypw.tflm_resolver import require_arduino, resolver_calls
 from keras_hypertinypw.version import __version__
 
@@ -37,6 +38,7 @@ def sketch_files(
     cases: GoldenCases,
     arena_size: int,
     arena_comment: str,
+    op_build: Build,
 ) -> Mapping[str, bytes]:
     """Returns the content of a sketch folder by file name.
 
@@ -46,6 +48,7 @@ def sketch_files(
         cases: What the self-test replays.
         arena_size: Size of the tensor arena, in bytes.
         arena_comment: Where that size comes from; one line.
+        op_build: How the ops are compiled.
 
     Raises:
         ConversionError: If TFLM for Arduino lacks an operator of the model,
@@ -53,7 +56,7 @@ def sketch_files(
     """
     model = read_model(model_content)
     require_arduino(model)
-    calls = resolver_calls(model)
+    calls = resolver_calls(model, op_build)
     tolerance, comment = 0, "Equal to the last bit."
     if _MEAN in calls:
         tolerance, comment = MEAN_TOLERANCE, _MEAN_COMMENT

@@ -12,6 +12,7 @@ from keras_hypertinypw.cli_options import (
     add_model,
     add_out,
 )
+from keras_hypertinypw.op_builds import BUILDS
 from keras_hypertinypw.spec import RESIDENCIES, SYNTHESES
 
 
@@ -192,6 +193,13 @@ def _add_export_arduino(subparsers: Any) -> None:
         choices=SYNTHESES,
         help="make cached kernels at the first inference, or before it; as "
         "in the file if left out",
+    )
+    parser.add_argument(
+        "--op_build",
+        choices=BUILDS,
+        default=BUILDS[0],
+        help="how to compile the ops: 'compact' takes the least flash, and is "
+        "what `fit` counts; 'unchecked' and it do not check the file",
     )
 
 

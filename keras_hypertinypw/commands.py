@@ -281,6 +281,7 @@ def export_arduino(options: argparse.Namespace) -> Outcome:
             arena_size=options.arena_size,
             sketch_name=options.sketch_name,
             synthesis=options.synthesis,
+            op_build=options.op_build,
         )
     return EXIT_OK, str(exported), exported.to_dict()
 

@@ -8,7 +8,7 @@ nodes are then laid out so that little padding is needed.
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 import flatbuffers
@@ -17,7 +17,11 @@ from ai_edge_litert import schema_py_generated as schema
 
 from keras_hypertinypw.byte_ranges import FILE_IDENTIFIER, ROOT_SIZE
 from keras_hypertinypw.compact_layout import WORD, Extent, lay_out
-from keras_hypertinypw.flatbuffer import BUFFER_ALIGNMENT
+from keras_hypertinypw.flatbuffer import (
+    BUFFER_ALIGNMENT,
+    read_model,
+    write_model,
+)
 
 
 class _Vector(NamedTuple):
@@ -134,6 +138,19 @@ def write_compact(model: schema.ModelT) -> bytes:
     recorder = _Recorder(aligned)
     root = model.Pack(recorder)
     return _Image(recorder.nodes).to_bytes(root)
+
+
+def writer_of(model_content: bytes) -> Callable[[schema.ModelT], bytes]:
+    """Returns what wrote a file, so that a slimmed one stays slimmed.
+
+    Args:
+        model_content: Bytes of a `.tflite`.
+
+    Returns:
+        `write_compact` if that gives the same bytes, else `write_model`.
+    """
+    is_compact = write_compact(read_model(model_content)) == model_content
+    return write_compact if is_compact else write_model
 
 
 class _Image:

@@ -127,7 +127,8 @@ def _about_ops() -> str:
         "op B: the compact GeneratePW and WidenBias as far as the file needs "
         "them, without\nchecks of the file; with checks they take "
         f'{generate:,} B and {widen:,} B more. See "Builds"\n'
-        "in tflm_ops/README.md."
+        "in tflm_ops/README.md, and `hypertinypw export_arduino "
+        "--op_build=compact`."
     )
 
 

@@ -6,8 +6,9 @@ import dataclasses
 from collections.abc import Callable, Iterable, Sequence
 
 from keras_hypertinypw import checks
+from keras_hypertinypw.compact_writer import writer_of
 from keras_hypertinypw.errors import ConversionError
-from keras_hypertinypw.flatbuffer import read_model, write_model
+from keras_hypertinypw.flatbuffer import read_model
 from keras_hypertinypw.op_insertion import generate_operators, read_spec
 from keras_hypertinypw.spec import (
     SYNTHESES,
@@ -74,15 +75,41 @@ def set_synthesis(model_content: bytes, synthesis: Synthesis) -> bytes:
     return _rewrite(model_content, change)
 
 
+def set_compact(model_content: bytes) -> bytes:
+    """Says of every kernel what the compact op does, whatever a file says.
+
+    It makes all when tensors are allocated, and keeps them.
+
+    Args:
+        model_content: Bytes of a `.tflite`, with GeneratePW or without.
+
+    Returns:
+        The same model with other custom options.
+
+    Raises:
+        ConversionError: If the file is damaged.
+    """
+
+    def change(specs: list[PointwiseSpec]) -> Iterable[PointwiseSpec]:
+        for spec in specs:
+            yield dataclasses.replace(
+                spec, residency="cached", synthesis="boot"
+            )
+
+    return _rewrite(model_content, change)
+
+
 def _rewrite(
     model_content: bytes,
     change: Callable[[list[PointwiseSpec]], Iterable[PointwiseSpec]],
 ) -> bytes:
     """Writes the options of changed specs back into their ops."""
+    changed = False
     model = read_model(model_content)
     operators = generate_operators(model)
     specs = [read_spec(model, operator) for operator in operators]
     for operator, old, new in zip(operators, specs, change(specs), strict=True):
         if new is not old:
             operator.customOptions = list(new.options_to_bytes())
-    return write_model(model)
+            changed = True
+    return writer_of(model_content)(model) if changed else model_content

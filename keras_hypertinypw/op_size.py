@@ -5,17 +5,11 @@ from __future__ import annotations
 import functools
 import json
 import pathlib
-from typing import Literal
+
+from keras_hypertinypw.op_builds import Build
 
 # Written by `python benchmarks/op_size.py --write`.
 RECORD = pathlib.Path(__file__).with_name("op_code_bytes.json")
-
-
-# "fastest" makes four blocks at once. "small" does not
-# (`-DHYPERTINYPW_LANES=0`), and "unchecked" checks no file either
-# (`-DHYPERTINYPW_CHECKS=0`). "compact" is that for WidenBias, and
-# `generate_pw_compact_op.cc` for GeneratePW.
-Build = Literal["fastest", "small", "unchecked", "compact"]
 
 
 def op_code_bytes(build: Build = "fastest") -> int:

@@ -8,14 +8,13 @@ from collections.abc import Sequence
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
-from keras_hypertinypw.compact_writer import write_compact
+from keras_hypertinypw.compact_writer import writer_of
 from keras_hypertinypw.custom_ops import GENERATE_PW_OP
 from keras_hypertinypw.errors import ConversionError
 from keras_hypertinypw.flatbuffer import (
     add_buffer,
     read_model,
     tensor_data,
-    write_model,
 )
 from keras_hypertinypw.op_insertion import (
     GENERATOR_INPUT,
@@ -168,8 +167,6 @@ def _tensor_blobs(
 def _exchange(content: bytes, data: bytes) -> bytes:
     """Writes a file anew with other bytes as its generator."""
     model = read_model(content)
-    # A slimmed file stays a slimmed one.
-    is_compact = write_compact(model) == content
     tensors = model.subgraphs[0].tensors
     operators = generate_operators(model)
     indices = {op.inputs[GENERATOR_INPUT] for op in operators}
@@ -187,7 +184,7 @@ def _exchange(content: bytes, data: bytes) -> bytes:
         else:
             buffer = model.buffers[tensor.buffer]
             buffer.data = np.frombuffer(data, np.uint8)
-    return write_compact(model) if is_compact else write_model(model)
+    return writer_of(content)(model)
 
 
 def _require_equal(blobs: Sequence[tuple[str, bytes]]) -> bytes:

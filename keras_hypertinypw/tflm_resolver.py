@@ -14,6 +14,7 @@ from keras_hypertinypw.flatbuffer import (
     scales,
     tensor_name,
 )
+from keras_hypertinypw.op_builds import Build
 
 # Of Chirale_TensorFLowLite 2.0.0; later TFLM has these and more.
 _OPERATORS = frozenset(
@@ -51,6 +52,10 @@ _ADD_CUSTOM = {
     WIDEN_BIAS_OP: "AddCustom(hypertinypw::kWidenBiasOpName, "
     "hypertinypw::Register_WIDEN_BIAS())",
 }
+_COMPACT = {
+    GENERATE_PW_OP: "AddCustom(hypertinypw::kGeneratePwOpName, "
+    "hypertinypw::Register_GENERATE_PW_COMPACT())",
+}
 
 
 def method(name: str) -> str:
@@ -64,11 +69,14 @@ def known_operators() -> dict[str, str]:
     return {name: method(name) for name in sorted(_OPERATORS)}
 
 
-def resolver_calls(model: schema.ModelT) -> list[str]:
+def resolver_calls(
+    model: schema.ModelT, op_build: Build = "fastest"
+) -> list[str]:
     """Returns the calls that register exactly the operators of a model.
 
     Args:
         model: What `read_model` returns.
+        op_build: How the ops are compiled.
 
     Returns:
         Calls like `AddConv2D()`, each once, sorted.
@@ -77,14 +85,15 @@ def resolver_calls(model: schema.ModelT) -> list[str]:
         ConversionError: If the model has custom operators of others.
     """
     calls = set()
+    add_custom = _ADD_CUSTOM | (_COMPACT if op_build == "compact" else {})
     for _, operator in _operators(model):
         name = operator_name(model, operator)
         custom = custom_name(model, operator)
-        if custom in _ADD_CUSTOM:
-            calls.add(_ADD_CUSTOM[custom])
+        if custom in add_custom:
+            calls.add(add_custom[custom])
         elif custom:
             raise ConversionError(
-                f"Expected no custom operators but {' and '.join(_ADD_CUSTOM)}."
+                f"Expected no custom operators but {' and '.join(add_custom)}."
                 f" Received: {custom}. Replace the layer that it comes from, "
                 "and convert again."
             )

@@ -32,3 +32,9 @@ def arena_size(folder):
 def nothing_to_synthesize(folder):
     arguments = (f"--out={folder}/x", "--synthesis=boot")
     return refused("export_arduino", STORED, *arguments)
+
+
+@ARDUINO.fault("`--synthesis=lazy` with the compact op, which has no later")
+def lazy_and_compact(folder):
+    arguments = (f"--out={folder}/x", "--synthesis=lazy", "--op_build=compact")
+    return refused("export_arduino", EXAMPLE, *arguments)

@@ -8,7 +8,7 @@ import pathlib
 import arduino_rules
 import dense_models
 import pytest
-from arduino_exports import SKETCH, tiny_model, values_of
+from arduino_exports import MODELS, SKETCH, tiny_model, values_of
 from cpp_build import REPOSITORY
 
 from keras_hypertinypw import (
@@ -25,6 +25,7 @@ from keras_hypertinypw.arduino import (
 )
 from keras_hypertinypw.arduino_sketch import TEMPLATES
 from keras_hypertinypw.arena import predict_arena
+from keras_hypertinypw.op_builds import BUILDS, MACROS
 from keras_hypertinypw.op_insertion import read_specs
 
 
@@ -145,6 +146,56 @@ def test_synthesis_without_a_cached_kernel_is_an_error(tmp_path):
     with pytest.raises(ConversionError, match="cached kernels"):
         export_arduino(content, tmp_path / "a", synthesis="boot")
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("op_build", BUILDS)
+def test_sources_of_a_build_begin_with_its_macros(op_build, tmp_path):
+    written = export_arduino(tiny_model(), tmp_path / "a", op_build=op_build)
+    text = "".join(
+        f"#define {name} {value}\n" for name, value in MACROS[op_build].items()
+    )
+    sources = [
+        path for path in native.source_dir().iterdir() if path.suffix == ".cc"
+    ]
+    assert len(sources) > 5
+    for path in sources:
+        copy = written.arduino_library / "src" / f"{path.stem}.cpp"
+        assert copy.read_text() == text + path.read_text()
+
+
+def test_the_compact_op_is_registered_and_makes_every_kernel_at_boot(tmp_path):
+    content = tiny_model(residency="per_invoke")
+    written = export_arduino(content, tmp_path / "a", op_build="compact")
+    ino = (written.arduino_sketch / f"{SKETCH}.ino").read_text()
+    assert "hypertinypw::Register_GENERATE_PW_COMPACT());" in ino
+    assert "Register_GENERATE_PW()" not in ino
+    values = values_of(written.arduino_sketch / "model_data.cpp", "kModelData")
+    (spec,) = read_specs(bytes(values))
+    assert (spec.residency, spec.synthesis) == ("cached", "boot")
+    # For what the compact op keeps, not for what the file said.
+    kept = predict_arena(bytes(values), "board").required_bytes
+    assert written.arena_size > kept
+    assert f"{kept:,} B predicted" in written.arena_comment
+
+
+def test_a_stored_model_has_a_compact_export_too(tmp_path):
+    content = MODELS["stored"]()
+    written = export_arduino(content, tmp_path / "a", op_build="compact")
+    values = values_of(written.arduino_sketch / "model_data.cpp", "kModelData")
+    assert bytes(values) == content
+
+
+def test_the_compact_op_makes_no_kernel_lazily(tmp_path):
+    with pytest.raises(ValueError, match="synthesis='lazy'"):
+        export_arduino(
+            tiny_model(), tmp_path / "a", op_build="compact", synthesis="lazy"
+        )
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_unknown_build_is_an_error(tmp_path):
+    with pytest.raises(ValueError, match="op_build='tiny'"):
+        export_arduino(tiny_model(), tmp_path / "a", op_build="tiny")
 
 
 @pytest.mark.parametrize(

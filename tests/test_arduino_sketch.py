@@ -94,6 +94,29 @@ def test_the_sketch_compiles_for_the_board(exported, tmp_path):
     assert written.arena_size <= sizes[f"{SKETCH}.ino"]["bss"]
 
 
+def test_the_smallest_build_compiles_for_the_board(tmp_path):
+    content = MODELS["generated"]()
+    usual, compact = (
+        export_arduino(content, tmp_path / build, op_build=build)
+        for build in ("fastest", "compact")
+    )
+
+    def sizes(written):
+        library = written.arduino_library / "src"
+        sources = [
+            *library.glob("*.cpp"),
+            *written.arduino_sketch.glob("*.ino"),
+        ]
+        return compile_for_board(written, sorted(sources), tmp_path)
+
+    before, after = sizes(usual), sizes(compact)
+    op, widen = "generate_pw_compact_op.cpp", "widen_bias_op.cpp"
+    # It checks nothing anyway.
+    assert after[op] == before[op]
+    assert after[op]["text"] < before["generate_pw_op.cpp"]["text"] * 2
+    assert after[widen]["text"] < before[widen]["text"]
+
+
 def test_the_model_lies_at_a_multiple_of_16(tiny_export, tmp_path):
     source = tiny_export.arduino_sketch / "model_data.cpp"
     compile_for_board(tiny_export, [source], tmp_path)
@@ -143,6 +166,12 @@ FAULTS = {
     3: "FAIL: outputs differ",
     4: "FAIL: types or sizes of input and output",
 }
+
+
+def test_the_sketch_of_the_compact_op_passes(tmp_path):
+    content = MODELS["generated"]()
+    written = export_arduino(content, tmp_path / "out", op_build="compact")
+    assert run_on_host(written, tmp_path, 0).endswith("\nPASS\n")
 
 
 @pytest.mark.parametrize("fault", FAULTS)

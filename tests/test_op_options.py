@@ -2,9 +2,9 @@ import numpy as np
 import pytest
 import tiny_models
 
-from keras_hypertinypw import ConversionError, Interpreter
+from keras_hypertinypw import ConversionError, Interpreter, slim
 from keras_hypertinypw.op_insertion import read_specs
-from keras_hypertinypw.op_options import set_synthesis
+from keras_hypertinypw.op_options import set_compact, set_synthesis
 
 
 def model_of(*residencies: str) -> bytes:
@@ -35,6 +35,18 @@ def test_there_and_back_is_the_same_file():
     boot = set_synthesis(model_of("cached"), "boot")
     lazy = set_synthesis(boot, "lazy")
     assert set_synthesis(lazy, "boot") == boot != lazy
+
+
+def test_a_slimmed_file_stays_a_slimmed_one():
+    content = slim(model_of("cached", "per_invoke"))
+    for changed in (set_synthesis(content, "boot"), set_compact(content)):
+        assert changed == slim(changed) != content
+
+
+def test_the_compact_op_keeps_every_kernel():
+    content = set_compact(model_of("cached", "per_invoke"))
+    found = {(s.residency, s.synthesis) for s in read_specs(content)}
+    assert found == {("cached", "boot")}
 
 
 def test_the_model_computes_the_same():

@@ -5,9 +5,10 @@ import sys
 import board_synthesis
 import cpp_build
 import numpy as np
-import op_size
 import pytest
 import random_specs
+
+from keras_hypertinypw.op_builds import BUILDS
 
 sys.path.insert(0, str(cpp_build.REPOSITORY / "tests" / "tflm_ops"))
 import write_golden  # noqa: E402
@@ -16,7 +17,7 @@ NUM_SPECS = 300
 MAX_INSTRUCTIONS_PER_MAC = 2.0
 
 
-@pytest.fixture(scope="module", params=op_size.BUILDS)
+@pytest.fixture(scope="module", params=BUILDS)
 def program(request, tmp_path_factory):
     path = tmp_path_factory.mktemp("synthesis") / "synthesis.elf"
     return board_synthesis.build_of(path, request.param)

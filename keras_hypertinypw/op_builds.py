@@ -1,0 +1,23 @@
+"""The ways to compile the ops; see "Builds" in `tflm_ops/README.md`."""
+
+from __future__ import annotations
+
+import types
+from collections.abc import Mapping
+from typing import Literal
+
+# "fastest" makes four blocks at once, "small" one after the other; "unchecked"
+# checks no file either, nor does "compact", which has another source of
+# GeneratePW.
+Build = Literal["fastest", "small", "unchecked", "compact"]
+
+# What is defined for each.
+MACROS: Mapping[Build, Mapping[str, int]] = types.MappingProxyType(
+    {
+        "fastest": {},
+        "small": {"HYPERTINYPW_LANES": 0},
+        "unchecked": {"HYPERTINYPW_LANES": 0, "HYPERTINYPW_CHECKS": 0},
+        "compact": {"HYPERTINYPW_CHECKS": 0},
+    }
+)
+BUILDS: tuple[Build, ...] = tuple(MACROS)
