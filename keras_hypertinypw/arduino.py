@@ -20,9 +20,7 @@ from keras_hypertinypw.op_builds import BUILDS, Build
 from keras_hypertinypw.op_options import set_compact, set_synthesis
 from keras_hypertinypw.spec import Synthesis
 
-# On top of the prediction, which knows TFLM of 2026 as firmware builds it. The
-# Arduino library's is of 2023, and its temporary tensors are twice as large.
-ARENA_MARGIN_PERCENT = 5
+# On top of the prediction, whose structures are those of TFLM of 2026.
 ARENA_MARGIN_BYTES = 1024
 NANO_33_BLE_SRAM = 256 * 1024
 
@@ -92,7 +90,7 @@ def export_arduino(
         model_content: Bytes of a `.tflite` with one int8 input and output.
         output_dir: Folder to write; it must not exist, or be empty.
         arena_size: Size of the tensor arena, in bytes. None predicts it and
-            adds `ARENA_MARGIN_PERCENT` and `ARENA_MARGIN_BYTES`.
+            adds `ARENA_MARGIN_BYTES`.
         sketch_name: Name of the sketch.
         synthesis: "lazy" makes cached kernels at the first inference, "boot"
             when tensors are allocated. None keeps what the file says.
@@ -165,17 +163,13 @@ def _choose_arena(
 ) -> tuple[int, str]:
     """Returns the size of the arena, and where it comes from."""
     try:
-        needed = predict_arena(model_content, "board").required_bytes
-        source = "predicted for a Cortex-M4"
+        needed = predict_arena(model_content, "arduino").required_bytes
+        source = "predicted for that library on a Cortex-M4"
     except ConversionError:
         # An operator that the prediction does not know.
         needed, source = used_here, "measured on x86-64"
-    margin = needed * ARENA_MARGIN_PERCENT // 100 + ARENA_MARGIN_BYTES
-    size = align(needed + margin)
-    comment = (
-        f"{needed:,} B {source}, and {ARENA_MARGIN_PERCENT} % + "
-        f"{ARENA_MARGIN_BYTES} B on top."
-    )
+    size = align(needed + ARENA_MARGIN_BYTES)
+    comment = f"{needed:,} B {source}, and {ARENA_MARGIN_BYTES:,} B on top."
     if arena_size is not None:
         size, comment = arena_size, f"As given; {needed:,} B {source}."
         if size < needed:

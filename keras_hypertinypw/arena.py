@@ -136,7 +136,7 @@ def read_arena(model_content: bytes, target: Target) -> ArenaModel:
     Args:
         model_content: Bytes of an int8 `.tflite`.
         target: "host" is the official wheel on x86-64, "board" a Cortex-M4
-            with CMSIS-NN.
+            with CMSIS-NN, "arduino" that of Chirale_TensorFLowLite 2.0.0.
 
     Raises:
         ConversionError: If the file is damaged, or holds what this cannot
@@ -162,7 +162,7 @@ def predict_arena(model_content: bytes, target: Target) -> ArenaPlan:
     Args:
         model_content: Bytes of an int8 `.tflite`.
         target: "host" is the official wheel on x86-64, "board" a Cortex-M4
-            with CMSIS-NN.
+            with CMSIS-NN, "arduino" that of Chirale_TensorFLowLite 2.0.0.
 
     Raises:
         ConversionError: As `read_arena`.

@@ -3,7 +3,7 @@
 On the host those are the reference kernels of the wheel. On the board they
 are CMSIS-NN's int8 kernels for a Cortex-M4 (its DSP extension, not MVE),
 compiled with GCC; Arm's own compiler asks for a little more in 1x1
-convolutions.
+convolutions. "arduino" is CMSIS-NN of 2023, which knows no four bits.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ def kernel_memory(
         graph: The operator's subgraph.
         operator: An operator of it.
         name: The operator's name, as `operator_name` has it.
-        target: "host" or "board".
+        target: See `predict_arena`.
 
     Raises:
         ConversionError: If a tensor is missing, or has another rank than the
@@ -74,6 +74,8 @@ def kernel_memory(
         return KernelMemory()
     tensors = _require_tensors(graph, operator, name)
     is_packed = len(tensors) > 1 and tensors[1].type == schema.TensorType.INT4
+    unpacked = math.prod(tensor_shape(tensors[1])) if is_packed else 0
+    is_newest = target == "board"
     if name in ("MEAN", "SUM"):
         return KernelMemory(scratch=_reduction(tensors))
     if name == "CONV_2D":
@@ -81,20 +83,21 @@ def kernel_memory(
         scratch = _convolution(tensors, operator)
     elif name == "DEPTHWISE_CONV_2D":
         per_channel = _per_channel(tensor_shape(tensors[1])[3])
-        scratch = _depthwise(tensors, operator, is_packed)
+        scratch = _depthwise(tensors, operator, is_newest and not is_packed)
     elif name == "FULLY_CONNECTED":
         num_scales = scales(tensors[1]).size
         per_channel = _per_channel(num_scales) if num_scales > 1 else ()
-        scratch = 0 if is_packed else _fully_connected(tensors, num_scales)
+        reads_packed = is_packed and is_newest  # The others unpack it.
+        scratch = 0 if reads_packed else _fully_connected(tensors, num_scales)
     else:
         per_channel = ()
         scratch = tensor_shape(tensors[0])[3] * INT32_BYTES
-    if target == "host":
-        # The reference kernels unpack it; CMSIS-NN reads it as it is.
-        scratch = math.prod(tensor_shape(tensors[1])) if is_packed else 0
-    if not scratch:
-        return KernelMemory(per_channel)
-    return KernelMemory(per_channel, (scratch,))
+    scratches = {
+        "host": (unpacked,),  # The reference kernels need no more.
+        "board": (scratch,),
+        "arduino": (unpacked, scratch),
+    }[target]
+    return KernelMemory(per_channel, tuple(filter(None, scratches)))
 
 
 def _require_tensors(
@@ -160,16 +163,16 @@ def _convolution(
 
 
 def _depthwise(
-    tensors: list[schema.TensorT], operator: schema.OperatorT, is_packed: bool
+    tensors: list[schema.TensorT], operator: schema.OperatorT, has_special: bool
 ) -> int:
     """One window as int16; none for 3x3, nor where nothing is optimized.
 
-    In four bits 3x3 is no special case.
+    In four bits 3x3 is no special case, nor in CMSIS-NN of 2023.
     """
     batch, _, _, channels = tensor_shape(tensors[0])
     _, height, width, filters = tensor_shape(tensors[1])
     is_optimized = channels == filters and batch == 1
-    is_special = height == width == 3 and not is_packed
+    is_special = height == width == 3 and has_special
     if not is_optimized or _is_dilated(operator) or is_special:
         return 0
     return height * width * channels * INT16_BYTES

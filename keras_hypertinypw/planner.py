@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 from keras_hypertinypw import checks
 from keras_hypertinypw.arena import ArenaModel, read_arena
-from keras_hypertinypw.arena_layout import TARGETS
+from keras_hypertinypw.arena_layout import Target
 from keras_hypertinypw.cost_model import synthesis_instructions
 from keras_hypertinypw.errors import ConversionError
 from keras_hypertinypw.formatting import format_count
@@ -19,6 +19,8 @@ from keras_hypertinypw.spec import Residency
 
 # 2**12 choices are looked through in about a second.
 EXACT_LAYERS = 12
+# What a budget is kept on.
+_TARGETS: tuple[Target, ...] = ("host", "board")
 
 Choice = tuple[Residency, ...]
 
@@ -148,7 +150,7 @@ def describe_residencies(model_content: bytes, arena_budget: int) -> str:
 
 def _problem(model_content: bytes) -> _Problem:
     return _Problem(
-        tuple(read_arena(model_content, target) for target in TARGETS),
+        tuple(read_arena(model_content, target) for target in _TARGETS),
         tuple(map(synthesis_instructions, read_specs(model_content))),
     )
 

@@ -20,7 +20,6 @@ from keras_hypertinypw import (
 )
 from keras_hypertinypw.arduino import (
     ARENA_MARGIN_BYTES,
-    ARENA_MARGIN_PERCENT,
     NANO_33_BLE_SRAM,
 )
 from keras_hypertinypw.arduino_sketch import TEMPLATES
@@ -107,9 +106,8 @@ def test_a_dense_layer_with_several_scales_is_refused(tmp_path):
 
 def test_the_arena_is_the_prediction_and_a_margin(exported):
     content, written = exported
-    needed = predict_arena(content, "board").required_bytes
-    margin = needed * ARENA_MARGIN_PERCENT // 100 + ARENA_MARGIN_BYTES
-    assert 0 <= written.arena_size - needed - margin < 16
+    needed = predict_arena(content, "arduino").required_bytes
+    assert 0 <= written.arena_size - needed - ARENA_MARGIN_BYTES < 16
     assert f"{needed:,} B predicted" in written.arena_comment
     ino = (written.arduino_sketch / f"{SKETCH}.ino").read_text()
     assert f"// {written.arena_comment}\n" in ino
@@ -173,7 +171,7 @@ def test_the_compact_op_is_registered_and_makes_every_kernel_at_boot(tmp_path):
     (spec,) = read_specs(bytes(values))
     assert (spec.residency, spec.synthesis) == ("cached", "boot")
     # For what the compact op keeps, not for what the file said.
-    kept = predict_arena(bytes(values), "board").required_bytes
+    kept = predict_arena(bytes(values), "arduino").required_bytes
     assert written.arena_size > kept
     assert f"{kept:,} B predicted" in written.arena_comment
 

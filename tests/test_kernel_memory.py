@@ -4,7 +4,7 @@ from ai_edge_litert import schema_py_generated as schema
 from keras_hypertinypw.kernel_memory import kernel_memory
 
 
-def memory(name, target, *shapes, num_scales=1, dilation=1):
+def memory(name, target, *shapes, num_scales=1, dilation=1, int4=False):
     """Requests of an operator whose last tensor is its output."""
     graph, operator = schema.SubGraphT(), schema.OperatorT()
     graph.tensors = []
@@ -14,6 +14,8 @@ def memory(name, target, *shapes, num_scales=1, dilation=1):
         tensor.quantization = schema.QuantizationParametersT()
         tensor.quantization.scale = [1.0] * num_scales
         graph.tensors.append(tensor)
+    if int4:
+        graph.tensors[1].type = schema.TensorType.INT4
     operator.inputs = list(range(len(shapes) - 1))
     operator.outputs = [len(shapes) - 1]
     operator.builtinOptions = schema.Conv2DOptionsT()
@@ -65,7 +67,36 @@ def test_a_fully_connected_layer_of_the_board_may_be_a_convolution():
     assert found == ((4 * 4, 4 * 4), ())
 
 
-@pytest.mark.parametrize("target", ["host", "board"])
+@pytest.mark.parametrize(
+    "target, expected",
+    # The kernel unpacked, and one window as int16.
+    [("host", (54,)), ("board", (108,)), ("arduino", (54, 108))],
+)
+def test_who_unpacks_a_depthwise_kernel_of_four_bits(target, expected):
+    shapes = (1, 9, 9, 6), (1, 3, 3, 6), (1, 9, 9, 6)
+    found = memory("DEPTHWISE_CONV_2D", target, *shapes, int4=True)
+    assert found.scratch == expected
+
+
+@pytest.mark.parametrize("name", ["CONV_2D", "FULLY_CONNECTED"])
+def test_cmsis_nn_of_2023_unpacks_four_bits(name):
+    is_dense = name == "FULLY_CONNECTED"
+    shapes = [(1, 8), (4, 8), (1, 4)]
+    if not is_dense:
+        shapes = [(1, 9, 9, 8), (4, 1, 1, 8), (1, 9, 9, 4)]
+    assert memory(name, "board", *shapes, int4=True).scratch == ()
+    assert memory(name, "arduino", *shapes, int4=True).scratch == (4 * 8,)
+    assert memory(name, "arduino", *shapes).scratch == ()
+
+
+def test_cmsis_nn_of_2023_unfolds_a_window_of_3x3_too():
+    shapes = (1, 9, 9, 6), (1, 3, 3, 6), (1, 9, 9, 6)
+    assert memory("DEPTHWISE_CONV_2D", "board", *shapes).scratch == ()
+    found = memory("DEPTHWISE_CONV_2D", "arduino", *shapes)
+    assert found.scratch == (9 * 6 * 2,)
+
+
+@pytest.mark.parametrize("target", ["host", "board", "arduino"])
 def test_a_mean_accumulates_in_scratch(target):
     found = memory("MEAN", target, (1, 9, 9, 6), (2,), (1, 6))
     assert found == ((), (6 * 4, 4 * 4, 2 * 4))
