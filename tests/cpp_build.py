@@ -68,6 +68,13 @@ def arm_tool(name: str) -> str:
     return tool
 
 
+def require_quoted_compiler() -> None:
+    """Skips unless Arm's GCC is the version whose figures are written down."""
+    version = run([arm_tool("g++"), "-dumpversion"]).strip()
+    if not version.startswith("12.2"):
+        pytest.skip(f"The figures are those of GCC 12.2. This is {version}.")
+
+
 def xmos_runtime() -> pathlib.Path:
     """Returns the directory with TFLM's headers and library, or skips."""
     spec = importlib.util.find_spec("xmos_ai_tools")

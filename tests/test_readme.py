@@ -65,10 +65,7 @@ def test_a_table_is_current(command, num_lines):
 
 
 def test_size_of_the_op_is_current():
-    compiler = cpp_build.arm_tool("g++")
-    version = subprocess.check_output([compiler, "-dumpversion"], text=True)
-    if not version.startswith("12.2"):
-        pytest.skip(f"The README quotes GCC 12.2. This is {version.strip()}.")
+    cpp_build.require_quoted_compiler()
     sizes = json.loads(run_python("benchmarks/op_size.py").stdout)["objects"]
     assert sizes["sum"] == op_code_bytes()
     assert f"{sizes['sum']:,} B of flash on Cortex-M4" in README

@@ -1,12 +1,10 @@
 """The committed device figures are what the commands give."""
 
 import json
-import subprocess
 
 import board_network
 import cpp_build
 import device
-import pytest
 
 RECORD = json.loads(device.RESULTS.read_text())
 EXAMPLE = cpp_build.REPOSITORY / "examples" / "mitdb" / "generated.tflite"
@@ -17,10 +15,7 @@ def test_the_table_is_current():
 
 
 def test_the_figures_of_the_example_are_current(network_program):
-    compiler = cpp_build.arm_tool("g++")
-    version = subprocess.check_output([compiler, "-dumpversion"], text=True)
-    if not version.startswith("12.2"):
-        pytest.skip(f"Counted with GCC 12.2. This is {version.strip()}.")
+    cpp_build.require_quoted_compiler()
     found = device.variants(network_program, EXAMPLE.read_bytes())
     assert found == RECORD["networks"]["mitdb"]
 

@@ -11,8 +11,8 @@ import pytest
 from cpp_build import (
     REPOSITORY,
     TFLM_OPS,
-    arm_tool,
     host_compiler,
+    require_quoted_compiler,
     run,
     tflm_flags,
 )
@@ -51,11 +51,7 @@ def test_the_readme_explains_every_message():
 
 def printed(script):
     """Returns what a benchmark prints of the compiler that is quoted."""
-    version = subprocess.check_output(
-        [arm_tool("g++"), "-dumpversion"], text=True
-    )
-    if not version.startswith("12.2"):
-        pytest.skip(f"The README quotes GCC 12.2. This is {version.strip()}.")
+    require_quoted_compiler()
     path = REPOSITORY / "benchmarks" / script
     return json.loads(subprocess.check_output([sys.executable, path]))
 
