@@ -6,6 +6,7 @@ import pathlib
 import shutil
 import subprocess
 import sys
+import textwrap
 
 import benchmark_modules
 import pytest
@@ -217,6 +218,13 @@ def test_documents_show_the_rows():
         text = document.read_text()
         for table in named.values():
             assert table in text
+
+
+@pytest.mark.parametrize("name", ["code_rate", "shared_bank"])
+def test_tables_of_what_was_tried_are_current(name):
+    table = benchmark_modules.load(name).table()
+    text = (ROOT / "benchmarks/frontier.md").read_text()
+    assert textwrap.indent(table, "  ") in text
 
 
 def test_contenders_are_explained():
