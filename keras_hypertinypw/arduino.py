@@ -164,7 +164,7 @@ def _choose_arena(
     """Returns the size of the arena, and where it comes from."""
     try:
         needed = predict_arena(model_content, "arduino").required_bytes
-        source = "predicted for that library on a Cortex-M4"
+        source = "predicted for Chirale_TensorFLowLite 2.0.0"
     except ConversionError:
         # An operator that the prediction does not know.
         needed, source = used_here, "measured on x86-64"
