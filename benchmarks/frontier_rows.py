@@ -65,12 +65,23 @@ def mean(seeds: list[Row], name: str) -> float:
     return statistics.fmean(row[name] for row in seeds)
 
 
+def average(seeds: list[Row]) -> Row:
+    """Returns the row of the first seed with the means of scores, and `seeds`.
+
+    That is how many there are.
+    """
+    return {
+        **seeds[0],
+        **{name: mean(seeds, name) for name in _SCORES},
+        "seeds": len(seeds),
+    }
+
+
 def summarize(rows: list[Row]) -> list[Row]:
     """Returns one row for each task, family and budget.
 
-    For the given network one for each contender. It is that of the contender
-    that `rank` puts first; scores are means over seeds, and `seeds` says how
-    many there are.
+    For the given network one for each contender. It is the `average` of the
+    contender that `rank` puts first.
     """
     best: dict[tuple[Any, ...], list[Row]] = {}
     for seeds in by_contender(rows):
@@ -78,14 +89,7 @@ def summarize(rows: list[Row]) -> list[Row]:
         if seeds[0]["budget_kb"] is None:
             place.append(seeds[0]["contender"])
         best[tuple(place)] = max(best.get(tuple(place), seeds), seeds, key=rank)
-    return [
-        {
-            **seeds[0],
-            **{name: mean(seeds, name) for name in _SCORES},
-            "seeds": len(seeds),
-        }
-        for seeds in best.values()
-    ]
+    return [average(seeds) for seeds in best.values()]
 
 
 def read_differences() -> list[Row]:
