@@ -5,13 +5,13 @@
 Reads the rows of `frontier.py`. Networks are chosen as in the map, by their
 mean on validation, those of several seeds before those of one. For each task
 `stored` is the best network (int8 or int4, of any width), `smaller stored` the
-smallest of those within half a point of it, and `smallest` the smallest of any
-kind, generated or not, that is as good as the best.
-`shared` networks have one fixed random generator, which the firmware holds
-once. Their files, which `frontier.py` left in `build/frontier/`, run in TFLM
-against their materialized twins; where they are gone, what was measured of
-them stays. Writes `results/several_models.json`, and prints the README's table;
-`--table_only` prints what an earlier run wrote.
+smallest of those within half a point of it, which the table leaves out where
+they are the same, and `smallest` the smallest of any kind, generated or not,
+that is as good as the best. `shared` networks have one fixed random generator,
+which the firmware holds once. Their files, which `frontier.py` left in
+`build/frontier/`, run in TFLM against their materialized twins; where they are
+gone, what was measured of them stays. Writes `results/several_models.json`, and
+prints the README's table; `--table_only` prints what an earlier run wrote.
 """
 
 from __future__ import annotations
@@ -139,6 +139,8 @@ def table() -> str:
     found = json.loads(RESULTS.read_text())
     lines = markdown_table.head(HEADER)
     for kind in _KINDS:
+        if kind == "smaller stored" and _is_stored_again(found["networks"]):
+            continue
         for task, networks in found["networks"].items():
             row = networks[kind]
             size = row["file_bytes"]
@@ -155,6 +157,14 @@ def table() -> str:
             f"| {kind} | {_KINDS[kind]} | | | {total:,} B, {share:.2f} | |"
         )
     return "\n".join(lines)
+
+
+def _is_stored_again(networks: dict[str, dict[str, Row]]) -> bool:
+    """Returns whether no stored network is smaller than the best."""
+    return all(
+        kinds["smaller stored"] == kinds["stored"]
+        for kinds in networks.values()
+    )
 
 
 def run() -> None:

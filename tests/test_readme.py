@@ -54,7 +54,7 @@ def test_the_second_example_swaps_all_layers_but_one(tmp_path):
     [
         ("mitdb_table.py", 4),
         ("codes_update.py --table_only", 7),
-        ("several_models.py --table_only", 2 + 4 * 4),
+        ("several_models.py --table_only", 2 + 3 * 4),
         ("data_table.py", 6),
     ],
 )
