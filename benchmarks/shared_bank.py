@@ -76,12 +76,20 @@ def random_bank() -> list[np.ndarray]:
 
 
 def own_row(task: str) -> Row:
-    """Returns the row of the network with a small generator of its own."""
+    """Returns the row of the network with a small generator of its own.
+
+    Raises:
+        LookupError: If it was not trained.
+    """
     place = {"task": task, "contender": _NAME, "budget_kb": _BUDGET_KB}
-    return next(
-        row
-        for row in read_rows()
-        if (place | {"seed": _SEED}).items() <= row.items()
+    place["seed"] = _SEED
+    for row in read_rows():
+        if place.items() <= row.items():
+            return row
+    raise LookupError(
+        f"Expected a row of {place}. Received: none. Train it first, with "
+        f"`python benchmarks/frontier.py --only='^{task} {_NAME} "
+        f"{_BUDGET_KB}kB {_SEED}$'`."
     )
 
 

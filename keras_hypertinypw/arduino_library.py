@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from keras_hypertinypw import native
 from keras_hypertinypw.arduino_sketch import TEMPLATES, render
-from keras_hypertinypw.op_builds import MACROS, Build
+from keras_hypertinypw.op_builds import DESCRIPTIONS, MACROS, Build
 from keras_hypertinypw.version import __version__
 
 LIBRARY = "HyperTinyPW"
@@ -29,7 +29,10 @@ def library_files(
     files = {
         "library.properties": render("library.properties", version=__version__),
         "README.md": render(
-            "README.md", version=__version__, sketch_name=sketch_name
+            "README.md",
+            version=__version__,
+            sketch_name=sketch_name,
+            op_build=DESCRIPTIONS[op_build],
         ),
         f"src/{LIBRARY}.h": render(f"{LIBRARY}.h"),
     }

@@ -2,8 +2,9 @@
 
 Those of the host are what the pinned wheel allocates. Those of the board
 follow from the same declarations (TFLM of August 2026) with pointers of 4
-bytes and, as on bare-metal Arm, enumerations in a single byte. TFLM allocates
-each with its own alignment; what kernels ask for is aligned to 16.
+bytes and, as on bare-metal Arm, enumerations in a single byte. The Arduino
+library, TFLM of 2023, is that board but for one structure. TFLM allocates each
+with its own alignment; what kernels ask for is aligned to 16.
 """
 
 from __future__ import annotations
@@ -137,8 +138,8 @@ BOARD = Layout(
     },
 )
 
-# TFLM of 2023 in Chirale_TensorFLowLite 2.0.0. What else is other there is
-# within the exporter's margin.
+# In Chirale_TensorFLowLite 2.0.0. What else is other there is within the
+# exporter's margin.
 ARDUINO = dataclasses.replace(BOARD, tensor=64)
 
 LAYOUTS: Mapping[Target, Layout] = {

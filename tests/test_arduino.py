@@ -4,6 +4,7 @@ import configparser
 import json
 import os
 import pathlib
+import warnings
 
 import arduino_rules
 import dense_models
@@ -13,14 +14,18 @@ from cpp_build import REPOSITORY
 
 from keras_hypertinypw import (
     ConversionError,
+    Interpreter,
+    arduino,
     cli,
     export_arduino,
     native,
     tflm_resolver,
 )
 from keras_hypertinypw.arduino import (
+    ARENA_ERROR_BYTES,
     ARENA_MARGIN_BYTES,
     NANO_33_BLE_SRAM,
+    UNPREDICTED_PERCENT,
 )
 from keras_hypertinypw.arduino_sketch import TEMPLATES
 from keras_hypertinypw.arena import predict_arena
@@ -119,6 +124,34 @@ def test_an_arena_size_is_taken_as_it_is(tmp_path):
     assert written.arena_size == 20001
 
 
+def test_what_cannot_be_predicted_is_measured_with_room(tmp_path, monkeypatch):
+    def unknown(content, target):
+        raise ConversionError("Expected operators whose memory is known.")
+
+    monkeypatch.setattr(arduino, "predict_arena", unknown)
+    content = tiny_model()
+    written = export_arduino(content, tmp_path / "a")
+    with Interpreter(content) as interpreter:
+        used = interpreter.arena_used_bytes
+    room = written.arena_size - used - ARENA_MARGIN_BYTES
+    assert 0 <= room - used * UNPREDICTED_PERCENT / 100 < 16
+    assert f"and {UNPREDICTED_PERCENT} % more" in written.arena_comment
+
+
+@pytest.mark.parametrize("missing, warned", [(0, 0), (1, 1)])
+def test_an_arena_without_room_for_errors_is_a_warning(
+    missing, warned, tmp_path
+):
+    content = tiny_model()
+    needed = predict_arena(content, "arduino").required_bytes
+    size = needed + ARENA_ERROR_BYTES - missing
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        export_arduino(content, tmp_path / "a", arena_size=size)
+    texts = [str(warning.message) for warning in caught]
+    assert sum("the sketch may print FAIL" in text for text in texts) == warned
+
+
 @pytest.mark.parametrize(
     "size, text", [(100, "smaller than"), (NANO_33_BLE_SRAM + 1, "not fit")]
 )
@@ -163,7 +196,8 @@ def test_sources_of_a_build_begin_with_its_macros(op_build, tmp_path):
 
 def test_the_compact_op_is_registered_and_makes_every_kernel_at_boot(tmp_path):
     content = tiny_model(residency="per_invoke")
-    written = export_arduino(content, tmp_path / "a", op_build="compact")
+    with pytest.warns(UserWarning, match="keeps every kernel in the .* 1 of"):
+        written = export_arduino(content, tmp_path / "a", op_build="compact")
     ino = (written.arduino_sketch / f"{SKETCH}.ino").read_text()
     assert "hypertinypw::Register_GENERATE_PW_COMPACT());" in ino
     assert "Register_GENERATE_PW()" not in ino
@@ -181,6 +215,21 @@ def test_a_stored_model_has_a_compact_export_too(tmp_path):
     written = export_arduino(content, tmp_path / "a", op_build="compact")
     values = values_of(written.arduino_sketch / "model_data.cpp", "kModelData")
     assert bytes(values) == content
+
+
+@pytest.mark.parametrize("residency", ["cached", "per_invoke"])
+@pytest.mark.filterwarnings("ignore:The compact op keeps every kernel")
+def test_the_compact_op_may_be_told_what_it_does(residency, tmp_path):
+    content = tiny_model(residency=residency)
+    for folder, options in (("a", {}), ("b", {"synthesis": "boot"})):
+        export_arduino(
+            content, tmp_path / folder, op_build="compact", **options
+        )
+    models = [
+        (tmp_path / folder / SKETCH / "model_data.cpp").read_text()
+        for folder in "ab"
+    ]
+    assert models[0] == models[1]
 
 
 def test_the_compact_op_makes_no_kernel_lazily(tmp_path):

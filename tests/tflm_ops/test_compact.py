@@ -15,6 +15,7 @@ NUM_OPS = 2_000
 MANY_VALUES = 10
 # One weight more than the arena of `fuzz_case.h` has bytes.
 TOO_LARGE = (1 << 24 | 1,)
+EQUAL_BYTES = sorted((REPOSITORY / "examples/equal_bytes").glob("*.tflite"))
 
 
 def executions(program, path, layers):
@@ -42,14 +43,10 @@ def test_every_op_of_any_kind_is_exact(compact_program, tmp_path):
     assert min(varied, signed, skipped) > NUM_OPS // 3
 
 
-@pytest.mark.parametrize(
-    "name",
-    ["arabic_40_8kb", "arabic_40_16kb", "arabic_40_32kb", "speech_v1_8kb"],
-)
+@pytest.mark.parametrize("path", EQUAL_BYTES, ids=lambda path: path.stem)
 def test_kernels_of_the_frontiers_networks_are_exact(
-    compact_program, tmp_path, name
+    compact_program, tmp_path, path
 ):
-    path = REPOSITORY / f"examples/equal_bytes/{name}.tflite"
     layers = list(read_specs(path.read_bytes()))
 
     assert len(layers) == 4
