@@ -81,7 +81,7 @@ def _given(rows: list[Row], means: list[Row]) -> Iterator[Line]:
                 f"given network: medians of {_SEEDS} seeds at most "
                 f"{100 * MOST_GIVEN_LOSS:.1f} point below int8",
                 TITLES[task],
-                f"{100 * difference:+.1f}" + f" ({seeds})" * (not enough),
+                f"{100 * difference:+.1f}" + f" ({seeds} seeds)" * (not enough),
                 difference >= -MOST_GIVEN_LOSS and enough,
             )
 
