@@ -28,7 +28,7 @@ DESCRIPTIONS: Mapping[Build, str] = types.MappingProxyType(
         "fastest": "The fastest build of the ops.",
         "small": "A small build of the ops.",
         "unchecked": "A build of the ops that does not check the model's file.",
-        "compact": "The smallest build of the ops: it does not check the model's "
-        "file, and keeps\nevery kernel in the tensor arena.",
+        "compact": "The smallest build of the ops: it does not check the "
+        "model's file, and keeps\nevery kernel in the tensor arena.",
     }
 )
