@@ -81,8 +81,12 @@ def own_row(task: str) -> Row:
     Raises:
         LookupError: If it was not trained.
     """
-    place = {"task": task, "contender": _NAME, "budget_kb": _BUDGET_KB}
-    place["seed"] = _SEED
+    place = {
+        "task": task,
+        "contender": _NAME,
+        "budget_kb": _BUDGET_KB,
+        "seed": _SEED,
+    }
     for row in read_rows():
         if place.items() <= row.items():
             return row

@@ -197,10 +197,10 @@ def _choose_arena(
         size, comment = arena_size, f"As given; {needed:,} B {source}."
         if size < needed + ARENA_ERROR_BYTES:
             warnings.warn(
-                f"The tensor arena of {size} bytes is smaller than the "
-                f"{needed} bytes {source}, and {ARENA_ERROR_BYTES} bytes that "
-                "this may be short of: the sketch may print FAIL. Give a "
-                "larger `arena_size`, or leave it out.",
+                f"The tensor arena of {size} bytes is smaller than "
+                f"{needed + ARENA_ERROR_BYTES} bytes: {needed} {source}, and "
+                f"{ARENA_ERROR_BYTES} that this may be short of. The sketch "
+                "may print FAIL. Give a larger `arena_size`, or leave it out.",
                 stacklevel=3,
             )
     if size > NANO_33_BLE_SRAM:

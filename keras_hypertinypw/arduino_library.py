@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Mapping
 
 from keras_hypertinypw import native
@@ -10,6 +11,7 @@ from keras_hypertinypw.op_builds import DESCRIPTIONS, MACROS, Build
 from keras_hypertinypw.version import __version__
 
 LIBRARY = "HyperTinyPW"
+_COLUMNS = 80
 
 
 def library_files(
@@ -32,7 +34,11 @@ def library_files(
             "README.md",
             version=__version__,
             sketch_name=sketch_name,
-            op_build=DESCRIPTIONS[op_build],
+            op_build=textwrap.fill(
+                f"The ops are of the build '{op_build}', which "
+                f"{DESCRIPTIONS[op_build]}.",
+                _COLUMNS,
+            ),
         ),
         f"src/{LIBRARY}.h": render(f"{LIBRARY}.h"),
     }

@@ -12,7 +12,7 @@ from keras_hypertinypw.cli_options import (
     add_model,
     add_out,
 )
-from keras_hypertinypw.op_builds import BUILDS
+from keras_hypertinypw.op_builds import BUILDS, DESCRIPTIONS
 from keras_hypertinypw.spec import RESIDENCIES, SYNTHESES
 
 
@@ -198,11 +198,8 @@ def _add_export_arduino(subparsers: Any) -> None:
         "--op_build",
         choices=BUILDS,
         default=BUILDS[0],
-        help="how to compile the ops: 'fastest' makes four blocks of a kernel "
-        "at once; 'small' one after the other; 'unchecked' does not check the "
-        "file either; 'compact' takes the least flash, which `fit` counts, "
-        "checks nothing, and keeps every kernel in the arena, whatever the "
-        "file says",
+        help="how to compile the ops: "
+        + "; ".join(f"'{name}' {text}" for name, text in DESCRIPTIONS.items()),
     )
 
 

@@ -6,9 +6,6 @@ import types
 from collections.abc import Mapping
 from typing import Literal
 
-# "fastest" makes four blocks at once, "small" one after the other; "unchecked"
-# checks no file either, nor does "compact", which has another source of
-# GeneratePW.
 Build = Literal["fastest", "small", "unchecked", "compact"]
 
 # What is defined for each.
@@ -17,18 +14,20 @@ MACROS: Mapping[Build, Mapping[str, int]] = types.MappingProxyType(
         "fastest": {},
         "small": {"HYPERTINYPW_LANES": 0},
         "unchecked": {"HYPERTINYPW_LANES": 0, "HYPERTINYPW_CHECKS": 0},
+        # Has another source of GeneratePW.
         "compact": {"HYPERTINYPW_CHECKS": 0},
     }
 )
 BUILDS: tuple[Build, ...] = tuple(MACROS)
 
-# What is said of them where they are written.
+# What is said of each, after its name.
 DESCRIPTIONS: Mapping[Build, str] = types.MappingProxyType(
     {
-        "fastest": "The fastest build of the ops.",
-        "small": "A small build of the ops.",
-        "unchecked": "A build of the ops that does not check the model's file.",
-        "compact": "The smallest build of the ops: it does not check the "
-        "model's file, and keeps\nevery kernel in the tensor arena.",
+        "fastest": "makes four blocks of a kernel at once",
+        "small": "makes one block after the other",
+        "unchecked": "is like 'small', and does not check the model's file",
+        "compact": "takes the least flash, which `fit` counts, does not check "
+        "the model's file, and keeps every kernel in the tensor arena, "
+        "whatever the file says",
     }
 )

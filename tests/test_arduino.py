@@ -149,7 +149,7 @@ def test_an_arena_without_room_for_errors_is_a_warning(
         warnings.simplefilter("always")
         export_arduino(content, tmp_path / "a", arena_size=size)
     texts = [str(warning.message) for warning in caught]
-    assert sum("the sketch may print FAIL" in text for text in texts) == warned
+    assert sum("The sketch may print FAIL" in text for text in texts) == warned
 
 
 @pytest.mark.parametrize(

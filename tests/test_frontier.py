@@ -10,6 +10,7 @@ import textwrap
 
 import benchmark_modules
 import pytest
+from frontier_networks import EQUAL_BYTES
 
 from keras_hypertinypw import verify
 
@@ -106,9 +107,6 @@ def test_the_given_networks_are_those_of_their_rows_and_exact(name):
     assert result.num_kernels == 4
 
 
-EQUAL_BYTES = sorted((ROOT / "examples/equal_bytes").glob("*.tflite"))
-
-
 @pytest.mark.parametrize("path", EQUAL_BYTES, ids=lambda path: path.stem)
 def test_networks_of_equal_bytes_are_those_of_the_map_and_exact(path):
     task, _, budget = path.stem.removesuffix("kb").rpartition("_")
@@ -151,7 +149,6 @@ def test_synthesis_takes_less_than_three_inferences():
         text=True,
     )
     found = json.loads(result.stdout)
-    assert EQUAL_BYTES
     assert found.keys() == {*GIVEN, *(path.stem for path in EQUAL_BYTES)}
     assert all(0 < counts["ratio"] < 3 for counts in found.values())
 

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import random_specs
 import tiny_models
-from cpp_build import REPOSITORY
+from frontier_networks import EQUAL_BYTES
 
 from keras_hypertinypw import integer
 from keras_hypertinypw.op_insertion import read_specs
@@ -15,7 +15,6 @@ NUM_OPS = 2_000
 MANY_VALUES = 10
 # One weight more than the arena of `fuzz_case.h` has bytes.
 TOO_LARGE = (1 << 24 | 1,)
-EQUAL_BYTES = sorted((REPOSITORY / "examples/equal_bytes").glob("*.tflite"))
 
 
 def executions(program, path, layers):
